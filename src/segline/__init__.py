@@ -1,0 +1,1 @@
+"""segline: from raw competition files to a scored segmentation submission."""
