@@ -70,11 +70,11 @@ def test_images_are_rgba_and_solution_knows_their_sizes(raw):
 
 
 def test_tiles_of_a_field_continue_each_other():
-    recipe = (synthetic.Fields("fluorescence", 1, (2, 2), (64, 64)),)
+    recipe = (synthetic.Fields("tissue_light", 1, (2, 2), (96, 96)),)
     tiles = list(synthetic.pictures("train", recipe, seed=0))
     again = np.random.default_rng([0, False, 0])
-    again.integers(64, 65, 2)
-    field, _ = phantoms.paint("fluorescence", (128, 128), rng=again)
+    again.integers(96, 97, 2)
+    field, _ = phantoms.paint("tissue_light", (192, 192), rng=again)
     rows = [np.hstack([tiles[i].image for i in pair]) for pair in ((0, 1), (2, 3))]
     assert (np.vstack(rows) == field).all()
 

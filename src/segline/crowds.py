@@ -81,7 +81,7 @@ def _spot(
         return rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
     row, column, neighbour = placed[rng.integers(max(0, len(placed) - 12), len(placed))]
     angle = rng.uniform(0, 2 * np.pi)
-    distance = (neighbour + size) * rng.uniform(0.86, 1.04)
+    distance = (neighbour + size) * rng.uniform(0.9, 1.15)
     return row + distance * np.sin(angle), column + distance * np.cos(angle)
 
 

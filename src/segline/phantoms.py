@@ -32,18 +32,18 @@ def paint(
 
 def _fluorescence_habit(rng: np.random.Generator) -> Habit:
     radius = float(np.exp(rng.uniform(np.log(4.0), np.log(20.0))))
-    return Habit(radius, rng.uniform(0.15, 0.42), rng.uniform(0.5, 0.9), 1.25, None)
+    return Habit(radius, rng.uniform(0.1, 0.32), rng.uniform(0.4, 0.8), 1.25, None)
 
 
 def _tissue_habit(rng: np.random.Generator) -> Habit:
     orientation = rng.uniform(0, np.pi) if rng.random() < 0.6 else None
     elongation = rng.uniform(1.4, 2.4) if orientation is not None else 1.2
-    coverage, touching = rng.uniform(0.2, 0.4), rng.uniform(0.5, 0.85)
+    coverage, touching = rng.uniform(0.15, 0.35), rng.uniform(0.4, 0.75)
     return Habit(rng.uniform(6, 13), coverage, touching, elongation, orientation)
 
 
 def _brightfield_habit(rng: np.random.Generator) -> Habit:
-    return Habit(rng.uniform(7, 14), rng.uniform(0.15, 0.3), rng.uniform(0.5, 0.8), 1.3, None)
+    return Habit(rng.uniform(7, 14), rng.uniform(0.1, 0.25), rng.uniform(0.4, 0.75), 1.3, None)
 
 
 def _noise(shape: tuple[int, int], sigma_px: float, rng: np.random.Generator) -> np.ndarray:
