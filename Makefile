@@ -1,0 +1,155 @@
+# segline: the user interface and the pipeline graph. `make help` lists what there is.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# What a user may set on the command line.
+config := quick
+fold :=
+set :=
+fresh :=
+source_option := $(if $(filter command,$(firstword $(origin source))),$(source),broad)
+
+run := $(config)$(if $(strip $(set)),-$(shell printf '%s' '$(sort $(set))' | sha256sum | cut -c1-8))
+run_dir := data/runs/$(run)
+python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+segline := .venv/bin/python -m segline
+
+.PHONY: help setup demo test test-slow lint data train predict tune score submit validate upload \
+        leaderboard bench preview download clean-run FORCE
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  variables: config=NAME fold=K set="train.epochs=3 weights.w0=5" raw=DIR fresh=1'
+
+# --- environment ---------------------------------------------------------------------------------
+
+setup: .venv/.installed  ## make .venv and install the requirements
+
+.venv/.installed: requirements.txt pyproject.toml
+	@test -n "$(python)" || { echo "make: no python3 found; install Python 3.11 or newer" >&2; exit 2; }
+	$(python) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	touch $@
+
+.venv/.developer: requirements-dev.txt .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+test: .venv/.developer  ## the tests
+	.venv/bin/python -m pytest -n 2
+
+test-slow: .venv/.developer  ## the slow tests (minutes; some need the real data)
+	.venv/bin/python -m pytest -m slow
+
+lint: .venv/.developer  ## formatting, rules and types
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+# --- the pipeline --------------------------------------------------------------------------------
+# run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
+# settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
+
+staged := data train predict tune score submit validate upload preview download
+ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
+include $(run_dir)/run.mk
+
+$(run_dir)/run.mk: FORCE | .venv/.installed
+	@$(segline) params --config configs/$(config).toml --out $(run_dir) $(if $(fresh),--fresh) \
+	    $(if $(filter command,$(origin raw)),--raw '$(raw)') $(foreach s,$(set),--set '$(s)')
+
+interim := data/interim/$(dataset)
+manifest := $(interim)/images.csv $(interim)/folds.csv
+trained := $(patsubst $(run_dir)/fold_%/model.keras,%,$(wildcard $(run_dir)/fold_*/model.keras))
+used := $(sort $(folds) $(trained))
+oof := $(used:%=$(run_dir)/fold_%/oof.h5)
+test_maps := $(used:%=$(run_dir)/fold_%/test.h5)
+
+ifneq ($(filter-out $(all_folds),$(fold)),)
+$(error fold=$(fold): no such fold; the folds of config $(config) are $(all_folds))
+endif
+ifneq ($(and $(fold),$(filter-out train data,$(MAKECMDGOALS))),)
+$(error fold= goes with train alone; for one fold throughout use set="train.folds=$(fold)")
+endif
+
+data: $(manifest)  ## decode and check the raw files, make the folds (raw=DIR once)
+train: $(patsubst %,$(run_dir)/fold_%/model.keras,$(or $(fold),$(folds)))  ## train fold=K, or all the config's folds
+predict: $(oof) $(test_maps)  ## probability maps of held-out and test images
+tune: $(run_dir)/thresholds.json  ## thresholds on out-of-fold maps
+submit: submissions/$(run).csv  ## everything stale, then submissions/<run>.csv, validated
+score: $(run_dir)/cv.json  ## cross-validated mAP table
+	@$(segline) show-cv --cv $<
+
+ifeq ($(source),synthetic)
+raw_files := $(raw)/stage1_solution.csv
+$(raw_files): | .venv/.installed
+	$(segline) synthesize --out $(@D) --size $(dataset)
+else
+raw_files := $(wildcard $(raw)/*)
+endif
+
+$(interim)/images.csv: $(raw_files) | .venv/.installed
+	$(segline) data --raw '$(raw)' --source $(source) --out $(@D)
+
+$(interim)/folds.csv: $(interim)/images.csv $(interim)/data.json
+	$(segline) folds --images $< --n-folds $(n_folds) --seed $(fold_seed) --out $@
+
+models := $(all_folds:%=$(run_dir)/fold_%/model.keras)
+$(models): $(run_dir)/fold_%/model.keras: $(run_dir)/params/train.json $(manifest) $(if $(fresh),FORCE)
+	$(segline) train --params $< --images $(interim)/images.csv --folds $(interim)/folds.csv \
+	    --fold $* --out $(@D) $(if $(fresh),--fresh)
+
+predictor = $(segline) predict --model $< --params $(run_dir)/params/predict.json \
+    --images $(interim)/images.csv --folds $(interim)/folds.csv --out $@
+
+$(models:%/model.keras=%/oof.h5): $(run_dir)/fold_%/oof.h5: $(run_dir)/fold_%/model.keras $(run_dir)/params/predict.json
+	$(predictor) --fold $*
+
+$(models:%/model.keras=%/test.h5): $(run_dir)/fold_%/test.h5: $(run_dir)/fold_%/model.keras $(run_dir)/params/predict.json
+	$(predictor)
+
+$(run_dir)/thresholds.json: $(oof) $(run_dir)/params/tune.json
+	$(segline) tune --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
+	    --folds $(interim)/folds.csv $(oof:%=--oof %) --out $@
+
+$(run_dir)/cv.json: $(run_dir)/thresholds.json $(oof)
+	$(segline) cv --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) \
+	    --thresholds $< --scores $(run_dir)/scores.csv --out $@
+
+submissions/$(run).csv: $(run_dir)/thresholds.json $(test_maps) $(run_dir)/cv.json
+	$(segline) submit --thresholds $< $(test_maps:%=--maps %) --out $@ \
+	    --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
+
+validate: submissions/$(run).csv  ## check the submission once more
+	$(segline) validate --submission $< --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
+
+upload: submissions/$(run).csv  ## the Kaggle CLI's submit
+	kaggle competitions submit -c data-science-bowl-2018 -f $< -m '$(run)'
+
+preview: $(manifest)  ## a picture of augmented samples, targets and weights
+	$(segline) preview --params $(run_dir)/params/train.json --images $(interim)/images.csv \
+	    --folds $(interim)/folds.csv --out $(run_dir)/preview.png
+
+download: | .venv/.installed  ## DSB2018 from the Broad's BBBC038, or source=kaggle
+	$(segline) download --out data/raw/dsb2018 --source $(source_option)
+endif
+
+# --- the demo ------------------------------------------------------------------------------------
+
+demo: .venv/.installed  ## the whole chain on generated images, a few minutes on two cores
+	@$(MAKE) submit config=demo
+	@$(segline) demo --run data/runs/demo --interim data/interim/demo \
+	    --submission submissions/demo.csv --out data/runs/demo/demo.png
+
+leaderboard: .venv/.installed  ## score every CSV in submissions/ into data/leaderboard.html
+	.venv/bin/jupyter nbconvert --execute --to html --no-input --output-dir data \
+	    --output leaderboard.html notebooks/leaderboard.ipynb
+
+bench: .venv/.developer  ## speed and memory against named peers
+	.venv/bin/python -m benchmarks
+
+FORCE:

@@ -1,0 +1,6 @@
+"""`python -m segline`."""
+
+from segline.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""The command line: one command a stage, each importing only what it needs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from segline.errors import UserError
+
+app = typer.Typer(
+    help="From raw competition files to a scored submission; `make help` is the way in.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Settings = Annotated[Optional[list[str]], typer.Option("--set", help="key=value, repeatable")]  # noqa: UP045
+FilePath = Annotated[Path, typer.Option()]
+MaybePath = Annotated[Optional[Path], typer.Option()]  # noqa: UP045
+Number = Annotated[int, typer.Option()]
+Maps = Annotated[list[Path], typer.Option(help="HDF5 of probability maps, repeatable")]
+
+
+def main() -> None:
+    """Run a command; a user's fault is one line and exit status 2, Ctrl-C one line and 130."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
+        app(standalone_mode=False)
+    except UserError as error:
+        sys.exit(_said(str(error), 2))
+    except typer.TyperException as error:
+        sys.exit(_said(error.format_message(), 2))
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(_said("stopped; nothing half-written is left", 130))
+
+
+def _said(message: str, status: int) -> int:
+    print(f"segline: {message}", file=sys.stderr)
+    return status
+
+
+@app.command()
+def params(
+    config: FilePath,
+    out: FilePath,
+    interim: FilePath = Path("data/interim"),
+    raw_root: FilePath = Path("data/raw"),
+    raw: MaybePath = None,
+    fresh: bool = False,
+    settings: Settings = None,
+) -> None:
+    """Write a run's settings as files that change only when a setting does."""
+    from segline.stages import params as stage
+
+    stage.run(
+        config_path=config,
+        settings=settings or [],
+        out=out,
+        interim=interim,
+        raw_root=raw_root,
+        raw=raw,
+        fresh=fresh,
+    )
+
+
+@app.command()
+def synthesize(out: FilePath, size: str = "demo", seed: Number = 0) -> None:
+    """Generate a data set in the competition's raw layout."""
+    from segline.stages import synthesize as stage
+
+    stage.run(out=out, size=size, seed=seed)
+
+
+@app.command()
+def download(out: FilePath, source: str = "broad") -> None:
+    """Fetch the raw files from the Broad (BBBC038), or through the Kaggle CLI."""
+    from segline.stages import download as stage
+
+    stage.run(out=out, source=source)
+
+
+@app.command()
+def data(raw: FilePath, out: FilePath, source: str = "dsb2018") -> None:
+    """Decode and check the raw files; write images.csv and what it names."""
+    from segline.stages import data as stage
+
+    stage.run(raw=raw, out=out, source=source)
+
+
+@app.command()
+def folds(images: FilePath, out: FilePath, n_folds: Number = 5, seed: Number = 0) -> None:
+    """Assign whole groups to balanced folds."""
+    from segline.stages import folds as stage
+
+    stage.run(images=images, out=out, n_folds=n_folds, seed=seed)
+
+
+@app.command()
+def preview(
+    params: FilePath,
+    images: FilePath,
+    folds: FilePath,
+    out: FilePath,
+    fold: Number = 0,
+    n_samples: Number = 12,
+) -> None:
+    """Draw augmented training samples with their targets and weights."""
+    from segline.stages import preview as stage
+
+    stage.run(params=params, images=images, folds=folds, fold=fold, n_samples=n_samples, out=out)
+
+
+@app.command()
+def train(
+    params: FilePath,
+    images: FilePath,
+    folds: FilePath,
+    fold: Number,
+    out: FilePath,
+    threads: Number = 2,
+    fresh: bool = False,
+) -> None:
+    """Train one fold, resuming where an earlier run stopped."""
+    from segline.stages import train as stage
+
+    stage.run(
+        params=params,
+        images=images,
+        folds=folds,
+        fold=fold,
+        out=out,
+        threads=threads,
+        fresh=fresh,
+    )
+
+
+@app.command()
+def predict(
+    model: FilePath,
+    params: FilePath,
+    images: FilePath,
+    folds: FilePath,
+    out: FilePath,
+    fold: Annotated[Optional[int], typer.Option(help="without it: the test images")] = None,  # noqa: UP045
+) -> None:
+    """Write probability maps of a held-out fold, or of the test images."""
+    from segline.stages import predict as stage
+
+    stage.run(model=model, params=params, images=images, folds=folds, fold=fold, out=out)
+
+
+@app.command()
+def tune(params: FilePath, images: FilePath, folds: FilePath, out: FilePath, oof: Maps) -> None:
+    """Choose thresholds by the true metric on out-of-fold maps."""
+    from segline.stages import tune as stage
+
+    stage.run(params=params, images=images, folds=folds, oof=oof, out=out)
+
+
+@app.command()
+def cv(
+    images: FilePath,
+    folds: FilePath,
+    thresholds: FilePath,
+    scores: FilePath,
+    out: FilePath,
+    oof: Maps,
+) -> None:
+    """Cross-validated score by modality and IoU threshold."""
+    from segline.stages import cv as stage
+
+    stage.run(images=images, folds=folds, oof=oof, thresholds=thresholds, scores=scores, out=out)
+
+
+@app.command()
+def submit(
+    thresholds: FilePath, sample: FilePath, images: FilePath, out: FilePath, maps: Maps
+) -> None:
+    """Average the folds' test maps and write a checked submission."""
+    from segline.stages import submit as stage
+
+    stage.run(maps_paths=maps, thresholds=thresholds, sample=sample, images=images, out=out)
+
+
+@app.command()
+def validate(submission: FilePath, sample: FilePath, images: MaybePath = None) -> None:
+    """Check a submission CSV against the sample (and the images' sizes)."""
+    from segline.stages import validate as stage
+
+    stage.run(submission_path=submission, sample=sample, images=images)
+
+
+@app.command()
+def score(submission: FilePath, solution: FilePath, json: MaybePath = None) -> None:
+    """Score a submission CSV against a solution CSV."""
+    from segline.stages import score as stage
+
+    stage.run(submission_path=submission, solution=solution, json_path=json)
+
+
+@app.command()
+def demo(run: FilePath, interim: FilePath, submission: FilePath, out: FilePath) -> None:
+    """Print the demo's scores and draw its results."""
+    from segline.stages import demo as stage
+
+    stage.run(run_dir=run, interim=interim, csv=submission, out=out)
+
+
+@app.command()
+def show_cv(cv: FilePath) -> None:
+    """Print the table of a finished cv.json."""
+    from segline.files import read_json
+    from segline.stages.cv import print_summary
+
+    print_summary(read_json(cv), str(cv))

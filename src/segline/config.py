@@ -1,0 +1,267 @@
+"""The configuration of a run: one TOML file, checked, with `extends` and `key=value` settings.
+
+A config is a tree of tables. Every key has a default here, so that a file states only what it
+changes; an unknown key is refused with the nearest known name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from segline.errors import UserError
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Table):
+    """Which data set, where its raw files come from, and how it is folded."""
+
+    dataset: str = "dsb2018"
+    source: str = "dsb2018"
+    n_folds: Annotated[int, Field(ge=2)] = 5
+    fold_seed: int = 0
+
+
+class Input(Table):
+    """What of an image the net sees.
+
+    `nuclei` is one grey channel, stretched by the image's percentiles and inverted where the background
+    is bright, so that nuclei are always the bright side; `rgb` is three channels, only stretched.
+    """
+
+    mode: Literal["nuclei", "rgb"] = "nuclei"
+    low_percentile: Annotated[float, Field(ge=0, lt=50)] = 1.0
+    high_percentile: Annotated[float, Field(gt=50, le=100)] = 99.8
+
+
+class Target(Table):
+    """Width of the border class: `border_px[i]` up to `border_area_px[i]` px of area, the last above."""
+
+    border_area_px: tuple[Count, ...] = (300, 2000)
+    border_px: tuple[Count, ...] = (1, 2, 3)
+    gap_px: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _one_more_width(self) -> Target:
+        if len(self.border_px) != len(self.border_area_px) + 1:
+            raise ValueError("border_px needs one entry more than border_area_px")
+        return self
+
+
+class Weights(Table):
+    """The U-Net pixel weight map; `class_weights` are taken over the whole training fold."""
+
+    w0: Annotated[float, Field(ge=0)] = 10.0
+    sigma: Positive = 5.0
+    class_weights: Literal["none", "inverse", "total_over_class", "median", "effective"] = "none"
+
+
+class Augment(Table):
+    """Probability and strength of each family of augmentation."""
+
+    scale: tuple[Positive, Positive] = (0.6, 1.6)
+    rotate: Unit = 0.7
+    flip: bool = True
+    intensity: Unit = 0.6
+    colour: Unit = 0.4
+    blur: Unit = 0.2
+    noise: Unit = 0.2
+    invert: Unit = 0.05
+    to_grey: Unit = 0.2
+
+
+class Model(Table):
+    """Name and size of the net; `stem` is the stride of its first convolution."""
+
+    name: str = "unet"
+    width: Count = 16
+    depth: Annotated[int, Field(ge=1, le=7)] = 4
+    stem: Literal[1, 2, 4] = 1
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Loss(Table):
+    """Terms of the loss and their weights in the sum."""
+
+    terms: dict[str, Positive] = {"cross_entropy": 1.0, "dice": 0.5}
+
+
+class Train(Table):
+    """Length, schedule and precision of training; `crops` counts training samples."""
+
+    folds: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    crop_px: Annotated[int, Field(ge=32)] = 256
+    batch_size: Count = 8
+    epochs: Count = 30
+    crops_per_epoch: Count = 400
+    learning_rate: Positive = 2e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    warmup: Unit = 0.05
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    clip_norm: Positive = 1.0
+    keep: Literal["last", "best"] = "last"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    validation_crops: Count = 64
+    modality_power: Unit = 0.5
+    seed: int = 0
+    threads: Count = 2
+
+
+class Predict(Table):
+    """Test-time augmentation and the tiles of large images, at inference."""
+
+    symmetries: Literal[1, 2, 4, 8] = 1
+    tile_px: Annotated[int, Field(ge=64)] = 1536
+    overlap_px: Annotated[int, Field(ge=0)] = 64
+
+
+class Tune(Table):
+    """The grid on which thresholds are searched by the competition's metric."""
+
+    seed_threshold: tuple[Unit, ...] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+    foreground_threshold: tuple[Unit, ...] = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
+    min_size_px: tuple[Annotated[int, Field(ge=0)], ...] = (8, 16, 24, 32, 48)
+    fill_holes: bool = True
+
+
+class Config(Table):
+    """A whole experiment."""
+
+    data: Data = Data()
+    input: Input = Input()
+    target: Target = Target()
+    weights: Weights = Weights()
+    augment: Augment = Augment()
+    model: Model = Model()
+    loss: Loss = Loss()
+    train: Train = Train()
+    predict: Predict = Predict()
+    tune: Tune = Tune()
+
+    @model_validator(mode="after")
+    def _folds_exist(self) -> Config:
+        unknown = [fold for fold in self.folds if fold >= self.data.n_folds]
+        if unknown:
+            raise ValueError(
+                f"train.folds names {unknown}, but data.n_folds is {self.data.n_folds}"
+            )
+        step = self.model.stem * 2**self.model.depth
+        if self.train.crop_px % step:
+            raise ValueError(
+                f"train.crop_px={self.train.crop_px} must be a multiple of {step} "
+                f"(model.stem * 2**model.depth)"
+            )
+        return self
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The folds this config trains."""
+        return tuple(range(self.data.n_folds)) if self.train.folds is None else self.train.folds
+
+    def stage_settings(self) -> dict[str, dict[str, Any]]:
+        """The settings each stage's output depends on; a change of one makes that stage stale.
+
+        The number of threads and the list of folds change no fold's model, so they are in none.
+        """
+        everything = self.model_dump(mode="json")
+        train = {name: everything[name] for name in ("input", "target", "weights", "augment")}
+        train |= {name: everything[name] for name in ("model", "loss", "train")}
+        train["train"] = {
+            key: value for key, value in train["train"].items() if key not in ("folds", "threads")
+        }
+        return {
+            "data": everything["data"],
+            "train": train,
+            "predict": everything["predict"],
+            "tune": everything["tune"],
+        }
+
+
+def load(path: Path | str, settings: Iterable[str] = ()) -> Config:
+    """Read `path` with its parent (`extends`) and apply `key.path=value` settings, the last wins."""
+    path = Path(path)
+    tree = _read_toml(path)
+    parent_name = tree.pop("extends", None)
+    if parent_name is not None:
+        parent = _read_toml(path.with_name(f"{parent_name}.toml"))
+        if "extends" in parent:
+            raise UserError(f"{path}: extends {parent_name}, which extends another; one level only")
+        tree = _merged(parent, tree)
+    for setting in settings:
+        tree = _merged(tree, _setting_tree(setting))
+    return _validated(tree, str(path))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        known = ", ".join(sorted(other.stem for other in path.parent.glob("*.toml"))) or "none"
+        raise UserError(f"{path}: no such config; configs here: {known}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not valid TOML ({error})") from None
+
+
+def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in change.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            value = _merged(merged[key], value)
+        merged[key] = value
+    return merged
+
+
+def _setting_tree(setting: str) -> dict[str, Any]:
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise UserError(f"set: expected key=value such as train.epochs=3, found {setting!r}")
+    value = _parse_value(text)
+    for name in reversed(key.split(".")):
+        value = {name: value}
+    return value
+
+
+def _parse_value(text: str) -> Any:
+    """A TOML value; bare words are strings, and `1,2` is a list."""
+    for candidate in (text, f"[{text}]" if "," in text else text, f'"{text}"'):
+        try:
+            return tomllib.loads(f"value = {candidate}")["value"]
+        except tomllib.TOMLDecodeError:
+            continue
+    raise UserError(f"set: {text!r} is not a TOML value")
+
+
+def _validated(tree: dict[str, Any], where: str) -> Config:
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            nearest = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.0)
+            raise UserError(f"{where}: unknown key {key}; did you mean {nearest[0]}?") from None
+        found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+        raise UserError(f"{where}: {key or 'config'}: {first['msg']}{found}") from None
+
+
+def known_keys() -> list[str]:
+    """Every key a config or `set=` may name, as `table.key`."""
+    keys = []
+    for name, field in Config.model_fields.items():
+        table = field.annotation
+        assert isinstance(table, type)
+        assert issubclass(table, Table)
+        keys += [f"{name}.{key}" for key in table.model_fields]
+    return keys

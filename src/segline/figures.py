@@ -1,0 +1,63 @@
+"""Pictures of images, targets and outlines, as (H, W, 3) uint8 RGB arrays and PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from matplotlib import colormaps
+from skimage.segmentation import find_boundaries
+
+TRUE_COLOUR, FOUND_COLOUR = (60, 220, 60), (255, 70, 200)
+CLASS_COLOURS = np.array([(20, 20, 30), (70, 140, 220), (250, 200, 60)], np.uint8)
+
+
+def outlined(
+    image: np.ndarray, truth: np.ndarray | None, found: np.ndarray | None, *, zoom: int = 2
+) -> np.ndarray:
+    """The image enlarged `zoom` times with true outlines in green and found ones in magenta."""
+    canvas = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_NEAREST)
+    for labels, colour in ((truth, TRUE_COLOUR), (found, FOUND_COLOUR)):
+        if labels is not None:
+            large = np.kron(labels, np.ones((zoom, zoom), labels.dtype))
+            canvas[find_boundaries(large, mode="inner")] = colour
+    return canvas
+
+
+def heat(values: np.ndarray, *, high: float | None = None) -> np.ndarray:
+    """A float map (H, W) from 0 to `high` (its maximum) in colours."""
+    high = float(values.max()) if high is None else high
+    return (colormaps["magma"](values / max(high, 1e-9))[..., :3] * 255).astype(np.uint8)
+
+
+def classes(target: np.ndarray) -> np.ndarray:
+    """Class indices (H, W) in the colours of background, body and border."""
+    return CLASS_COLOURS[np.minimum(target, len(CLASS_COLOURS) - 1)]
+
+
+def captioned(picture: np.ndarray, text: str) -> np.ndarray:
+    """The picture under a strip with one line of text."""
+    strip = np.full((20, picture.shape[1], 3), 255, np.uint8)
+    cv2.putText(strip, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([strip, picture])
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray]], *, gap_px: int = 6) -> np.ndarray:
+    """Pictures in rows on white, each at its own size from the upper left of its cell."""
+    heights = [max(picture.shape[0] for picture in row) for row in rows]
+    columns = max(len(row) for row in rows)
+    widths = [max(row[c].shape[1] for row in rows if c < len(row)) for c in range(columns)]
+    page = np.full(
+        (sum(heights) + gap_px * (len(rows) + 1), sum(widths) + gap_px * (columns + 1), 3),
+        255,
+        np.uint8,
+    )
+    top = gap_px
+    for row, height in zip(rows, heights, strict=True):
+        left = gap_px
+        for picture, width in zip(row, widths, strict=False):
+            page[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+            left += width + gap_px
+        top += height + gap_px
+    return page

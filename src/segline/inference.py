@@ -1,0 +1,100 @@
+"""Probability maps of whole images at their own size: padding, tiles, symmetries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+def probability_map(
+    model: keras.Model, image: np.ndarray, *, symmetries: int, tile_px: int, overlap_px: int
+) -> np.ndarray:
+    """Softmax probabilities (H, W, n_outputs) float32 of an image (H, W, C) float32, any H and W.
+
+    `symmetries` 1, 2, 4 or 8 averages over the first so many of the square's symmetries. Images above
+    `tile_px` a side are predicted in tiles that share `overlap_px` and are blended linearly there.
+    """
+
+    def predict(tile: np.ndarray) -> np.ndarray:
+        return _mean_over_symmetries(model, tile, symmetries)
+
+    return _blended(predict, image, tile_px=tile_px, overlap_px=overlap_px)
+
+
+def _mean_over_symmetries(model: keras.Model, image: np.ndarray, symmetries: int) -> np.ndarray:
+    """Each symmetry goes through the net alone, so that memory does not grow with their number."""
+    total: np.ndarray | None = None
+    padded, (height, width) = _padded(image, multiple=_stride(model))
+    for turns, mirror in list(_symmetries())[:symmetries]:
+        turned = np.rot90(padded[:, ::-1] if mirror else padded, turns)
+        logits = model(np.ascontiguousarray(turned)[None], training=False)
+        probs = keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
+        back = np.rot90(probs, -turns)
+        back = back[:, ::-1] if mirror else back
+        total = back if total is None else total + back
+    assert total is not None
+    return (total / symmetries)[:height, :width]
+
+
+def _symmetries() -> Iterator[tuple[int, bool]]:
+    """(quarter turns, mirrored): identity, mirror, half turns, then the quarter turns."""
+    for turns in (0, 2, 1, 3):
+        yield turns, False
+        yield turns, True
+
+
+def _stride(model: keras.Model) -> int:
+    """The multiple that both sides of an input must be."""
+    stride = 1
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.MaxPooling2D):
+            stride *= layer.pool_size[0]
+        elif type(layer) is keras.layers.Conv2D:
+            stride *= layer.strides[0]
+    return stride
+
+
+def _padded(image: np.ndarray, *, multiple: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """Mirror the lower and right side out to a multiple; a side of one pixel is repeated."""
+    height, width = image.shape[:2]
+    pads = [(0, -size % multiple) for size in (height, width)]
+    return np.pad(image, [*pads, (0, 0)], mode="symmetric"), (height, width)
+
+
+def _blended(predict: Predict, image: np.ndarray, *, tile_px: int, overlap_px: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    if max(height, width) <= tile_px:
+        return predict(image)
+    rows, columns = (_starts(size, tile_px, overlap_px) for size in (height, width))
+    total, weight = None, np.zeros((height, width, 1), np.float32)
+    for top in rows:
+        for left in columns:
+            area = np.s_[top : min(top + tile_px, height), left : min(left + tile_px, width)]
+            probs = predict(image[area])
+            ramp = _ramp(probs.shape[:2], overlap_px)
+            if total is None:
+                total = np.zeros((height, width, probs.shape[2]), np.float32)
+            total[area] += probs * ramp
+            weight[area] += ramp
+    assert total is not None
+    return total / weight
+
+
+def _starts(size: int, tile: int, overlap: int) -> list[int]:
+    if size <= tile:
+        return [0]
+    count = -(-(size - overlap) // (tile - overlap))
+    return [round(i * (size - tile) / (count - 1)) for i in range(count)]
+
+
+def _ramp(shape: tuple[int, int], overlap: int) -> np.ndarray:
+    """Weights that fall towards the tile's edges over the overlap, never 0: (H, W, 1) float32."""
+    sides = []
+    for size in shape:
+        edge = np.minimum(np.arange(size) + 1, np.arange(size)[::-1] + 1)
+        sides.append(np.minimum(edge, max(overlap, 1)).astype(np.float32))
+    return (sides[0][:, None] * sides[1])[..., None]

@@ -1,0 +1,81 @@
+"""The tables of a data set, and its images as the net's sampler and the scorer want them."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segline import inputs, maps
+from segline.errors import UserError
+from segline.files import read_csv, read_image, read_json, read_labels
+
+IMAGE_COLUMNS = tuple(["image_id", "split", "image", "labels", "height", "width", "n_objects", "modality", "group"])
+CACHE_BYTES = 2**30
+
+
+def read_images(path: Path) -> pd.DataFrame:
+    """images.csv, ids and groups as text."""
+    text = dict.fromkeys(("image_id", "split", "image", "labels", "modality", "group"), str)
+    return read_csv(path, IMAGE_COLUMNS, dtype=text)
+
+
+def read_folds(images: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The training rows of `images` with a column `fold`."""
+    folds = read_csv(path, ("image_id", "fold"), dtype={"image_id": str, "fold": int})
+    train = images[images["split"] == "train"].merge(folds, on="image_id", how="left")
+    unassigned = train.loc[train["fold"].isna(), "image_id"]
+    if len(unassigned):
+        raise UserError(
+            f"{path}: {len(unassigned)} training images have no fold (first {unassigned.iloc[0]}); "
+            f"run make data again"
+        )
+    return train.astype({"fold": int}).reset_index(drop=True)
+
+
+def read_out_of_fold(images: Path, folds: Path, oof: Sequence[Path]) -> pd.DataFrame:
+    """The training rows that the files `oof` hold maps of, with columns `fold` and `oof` (the file)."""
+    file_of = {image_id: path for path in oof for image_id in maps.ids(path)}
+    train = read_folds(read_images(images), folds)
+    train["oof"] = train["image_id"].map(file_of)
+    return train[train["oof"].notna()].reset_index(drop=True)
+
+
+def data_hash(images_path: Path) -> str:
+    """Hash of the data set's content, from the summary that `make data` wrote beside images.csv."""
+    return str(read_json(images_path.with_name("summary.json"))["data_hash"])
+
+
+class PairReader:
+    """Reads row `i` as (normalised image, labels), keeping at most `CACHE_BYTES` in memory."""
+
+    def __init__(self, images: pd.DataFrame, *, root: Path, normalisation: dict) -> None:
+        self._image_paths = [root / path for path in images["image"]]
+        self._label_paths = [root / path for path in images["labels"]]
+        self._normalisation = normalisation
+        self._cache: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        with self._lock:
+            if row in self._cache:
+                self._cache.move_to_end(row)
+                return self._cache[row]
+        image = inputs.normalise(read_image(self._image_paths[row]), **self._normalisation)
+        pair = image, read_labels(self._label_paths[row])
+        with self._lock:
+            if row not in self._cache:
+                self._cache[row] = pair
+                self._bytes += _size(pair)
+            while self._bytes > CACHE_BYTES and len(self._cache) > 1:
+                self._bytes -= _size(self._cache.popitem(last=False)[1])
+        return pair
+
+
+def _size(pair: tuple[np.ndarray, np.ndarray]) -> int:
+    return sum(array.nbytes for array in pair)

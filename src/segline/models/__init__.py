@@ -1,0 +1,21 @@
+"""The nets by name: one file and one line each."""
+
+from __future__ import annotations
+
+import keras
+
+from segline.models.unet import unet
+
+MODELS = {"unet": unet}
+
+
+def build(name: str, *, channels: int, n_outputs: int, seed: int, **size: float) -> keras.Model:
+    """Build net `name` for images (N, H, W, channels); its output is logits (N, H, W, n_outputs).
+
+    `size` is passed on (width, depth, stem, dropout). H and W must be multiples of
+    `stem * 2**depth`. The initial weights are a function of `seed`. Raises ValueError for an unknown name.
+    """
+    if name not in MODELS:
+        raise ValueError(f"unknown model {name!r}; known: {', '.join(sorted(MODELS))}")
+    keras.utils.set_random_seed(seed)
+    return MODELS[name](channels=channels, n_outputs=n_outputs, **size)

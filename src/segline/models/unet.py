@@ -1,0 +1,60 @@
+"""The U-Net (Ronneberger et al. 2015) with batch normalisation and an optional strided stem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+Block = Callable[[keras.KerasTensor], keras.KerasTensor]
+
+
+def unet(
+    *, channels: int, n_outputs: int, width: int, depth: int, stem: int = 1, dropout: float = 0.0
+) -> keras.Model:
+    """Map images (N, H, W, channels) to float32 logits (N, H, W, n_outputs).
+
+    `width` filters at the finest level double at each of the `depth` halvings. With `stem` 2 or 4 the
+    first convolution strides and the last one upsamples, so that no level works at full size, and one
+    convolution at full size joins the image again to place outlines.
+    """
+    image = keras.Input((None, None, channels), name="image")
+    x = image
+    if stem > 1:
+        x = layers.Conv2D(width, 2 * stem - 1, strides=stem, padding="same")(x)
+
+    skips = []
+    for level in range(depth):
+        x = _convolutions(width * 2**level)(x)
+        skips.append(x)
+        x = layers.MaxPooling2D()(x)
+
+    x = _convolutions(width * 2**depth)(x)
+    if dropout:
+        x = layers.Dropout(dropout)(x)
+
+    for level in reversed(range(depth)):
+        x = layers.Conv2DTranspose(width * 2**level, 2, strides=2)(x)
+        x = layers.Concatenate()([x, skips[level]])
+        x = _convolutions(width * 2**level)(x)
+
+    if stem > 1:
+        x = layers.Conv2DTranspose(4 * n_outputs, stem, strides=stem)(x)
+        x = layers.Concatenate()([x, image])
+        x = _convolutions(4 * n_outputs, repeats=1)(x)
+    logits = layers.Conv2D(n_outputs, 1, dtype="float32", name="logits")(x)
+    return keras.Model(image, logits, name="unet")
+
+
+def _convolutions(filters: int, repeats: int = 2) -> Block:
+    def apply(x: keras.KerasTensor) -> keras.KerasTensor:
+        for _ in range(repeats):
+            x = layers.Conv2D(
+                filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal"
+            )(x)
+            x = layers.BatchNormalization(momentum=0.97)(x)
+            x = layers.Activation("relu")(x)
+        return x
+
+    return apply

@@ -1,0 +1,141 @@
+"""Training samples as a pure function of (seed, epoch, index)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from segline import inputs, labels, targets, weights
+from segline.augment import Augmenter
+
+ReadPair = Callable[[int], tuple[np.ndarray, np.ndarray]]
+
+
+class Sample(NamedTuple):
+    """One training crop of side S.
+
+    `image` (S, S, C) float32 in 0..1, `target` (S, S) uint8 class indices, `weight` (S, S) float32 with
+    mean near 1 over the training fold.
+    """
+
+    image: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+
+
+class Sampler:
+    """Draws crops from the images of a fold.
+
+    Parameters
+    ----------
+    images
+        Rows of images.csv to draw from (columns `modality`, `height`, `width`).
+    read
+        Gives for a row number the normalised image (H, W, 3) uint8 and its labels (H, W) int32.
+    augmenter
+        None for plain crops (validation).
+    modality_power
+        A modality of n images is drawn in proportion to n ** modality_power: 1 draws every image
+        alike, 0 every modality alike.
+    """
+
+    def __init__(
+        self,
+        images: pd.DataFrame,
+        read: ReadPair,
+        *,
+        mode: str,
+        crop_px: int,
+        augmenter: Augmenter | None,
+        border: dict[str, object],
+        w0: float,
+        sigma: float,
+        class_weights: tuple[float, float],
+        modality_power: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        if images.empty:
+            raise ValueError("no images to draw samples from")
+        self._read, self._mode, self._crop_px, self._seed = read, mode, crop_px, seed
+        self._augmenter, self._border = augmenter, border
+        self._weighting = {"w0": w0, "sigma": sigma, "class_weights": class_weights}
+        self._cumulative = np.cumsum(sampling_shares(images["modality"], power=modality_power))
+        self.weight_scale = 1.0
+        self.weight_scale = 1.0 / self._mean_weight()
+
+    def __call__(self, epoch: int, index: int) -> Sample:
+        """Draw sample `index` of `epoch`; the same arguments always give the same arrays."""
+        key = (self._seed, epoch, index)
+        rng = np.random.default_rng(key)
+        row = int(np.searchsorted(self._cumulative, rng.random(), side="right"))
+        image, truth = self._read(min(row, len(self._cumulative) - 1))
+        side = self._augmenter.window_px if self._augmenter else self._crop_px
+        image, truth = random_window(image, truth, side=side, inner=self._crop_px, rng=rng)
+        if self._augmenter:
+            image, truth = self._augmenter(image, truth, seed=key)
+        return self._finished(image, labels.split_components(truth))
+
+    def _finished(self, image: np.ndarray, truth: np.ndarray) -> Sample:
+        weight = weights.unet_weight_map(truth, **self._weighting)
+        return Sample(
+            image=inputs.to_channels(image, mode=self._mode),
+            target=targets.body_border(truth, **self._border),
+            weight=weight * np.float32(self.weight_scale),
+        )
+
+    def _mean_weight(self, n_samples: int = 32) -> float:
+        """Mean of the weight map over the first samples of an epoch of its own."""
+        means = [float(self(2**31, index).weight.mean()) for index in range(n_samples)]
+        return float(np.mean(means))
+
+
+def fold_class_weights(images: pd.DataFrame, read: ReadPair, *, method: str) -> tuple[float, float]:
+    """Weights of (background, object) from the pixels of all images; `none` weighs both alike."""
+    if method == "none":
+        return (1.0, 1.0)
+    objects = sum(int(np.count_nonzero(read(row)[1])) for row in range(len(images)))
+    pixels = int((images["height"] * images["width"]).sum())
+    background, body = weights.class_weights(np.array([pixels - objects, objects]), method=method)
+    return float(background), float(body)
+
+
+def sampling_shares(modality: pd.Series, *, power: float) -> np.ndarray:
+    """Share of draws for each image (N,), summing to 1; a modality's total goes as count ** power.
+
+    >>> sampling_shares(pd.Series(["a", "a", "a", "a", "b"]), power=0.5).round(3).tolist()
+    [0.167, 0.167, 0.167, 0.167, 0.333]
+    """
+    counts = modality.map(modality.value_counts()).to_numpy(float)
+    shares = counts ** (power - 1)
+    return shares / shares.sum()
+
+
+def random_window(
+    image: np.ndarray, truth: np.ndarray, *, side: int, inner: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the `side`-px window around a random `inner`-px crop; what lies outside is mirrored."""
+    offset = (side - inner) // 2
+    corner = [
+        int(rng.integers(min(0, size - inner), max(0, size - inner) + 1)) - offset
+        for size in truth.shape
+    ]
+    return _cut(image, corner, side), _cut(truth, corner, side)
+
+
+def _cut(array: np.ndarray, corner: list[int], side: int) -> np.ndarray:
+    rows, columns = (
+        _mirrored(np.arange(start, start + side), size)
+        for start, size in zip(corner, array.shape, strict=False)
+    )
+    return np.ascontiguousarray(array[rows[:, None], columns])
+
+
+def _mirrored(index: np.ndarray, size: int) -> np.ndarray:
+    """Reflect positions about the first and last pixel, as often as needed (OpenCV's REFLECT_101)."""
+    if size == 1:
+        return np.zeros_like(index)
+    folded = np.abs(index) % (2 * size - 2)
+    return np.where(folded < size, folded, 2 * size - 2 - folded)

@@ -1,0 +1,1 @@
+"""One file a Make target: each reads files, calls the pure rooms, writes one output."""

@@ -1,0 +1,84 @@
+"""What the demo ends with: its scores, a plain baseline on the same maps, and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from segline import figures, maps, postprocess, submission, tuning
+from segline.files import read_image, read_json, write_csv, write_image
+from segline.manifest import read_images
+from segline.stages import score as scoring
+
+console = Console()
+
+
+def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
+    """Print CV score, score against the generated solution, that of plain thresholding; draw `out`."""
+    test = read_images(interim / "images.csv").query("split == 'test'")
+    solution = interim / "solution.csv"
+    map_paths = sorted(run_dir.glob("fold_*/test.h5"))
+    baseline = run_dir / "baseline.csv"
+    write_csv(baseline, _plain_rows(test["image_id"].tolist(), map_paths))
+    ours, plain = scoring.score(csv, solution), scoring.score(baseline, solution)
+    summary = read_json(run_dir / "cv.json")
+    _draw(test, ours["per_image"], map_paths, read_json(run_dir / "thresholds.json"), solution, out)
+    console.print(
+        f"cross-validated mAP          {summary['mean']:.4f} ± {summary['standard_error']:.3f}"
+    )
+    console.print(f"submission on the solution   {ours['mean']:.4f}")
+    console.print(
+        f"  the same maps, thresholded {plain['mean']:.4f} (plain 0.5 + connected components)"
+    )
+    console.print(f"submission {csv}\npicture    {out}", soft_wrap=True)
+
+
+def _plain_rows(ids: Sequence[str], map_paths: Sequence[Path]) -> pd.DataFrame:
+    """Submission rows by plain thresholding of the foreground at one half."""
+    return submission.table(
+        (
+            image_id,
+            postprocess.components(
+                255 - maps.read_mean(map_paths, image_id)[..., 0], threshold=0.5, min_size_px=8
+            ),
+        )
+        for image_id in ids
+    )
+
+
+def _draw(
+    test: pd.DataFrame,
+    scores: dict[str, float],
+    map_paths: Sequence[Path],
+    tuned: dict,
+    solution: Path,
+    out: Path,
+) -> None:
+    """The median image of each modality: image, foreground map, true and found outlines."""
+    truth, _ = submission.read_solution(solution)
+    choice = tuning.Thresholds(**tuned["final"])
+    rows = []
+    for modality, part in test.assign(score=test["image_id"].map(scores)).groupby("modality"):
+        row = part.sort_values("score").iloc[(len(part) - 1) // 2]
+        image = read_image(row["image"])[:200, :200]
+        probs = maps.read_mean(map_paths, row["image_id"])
+        found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
+        true = scoring.true_labels(row["image_id"], truth[row["image_id"]], solution)
+        pictures = {
+            f"{modality}, mAP {row['score']:.2f}": figures.outlined(image, None, None),
+            "p(foreground), p(border)": _map_picture(probs[:200, :200]),
+            "true (green)": figures.outlined(image, true[:200, :200], None),
+            "found (magenta)": figures.outlined(image, None, found[:200, :200]),
+        }
+        rows.append([figures.captioned(picture, text) for text, picture in pictures.items()])
+    write_image(out, figures.sheet(rows))
+
+
+def _map_picture(probs: np.ndarray) -> np.ndarray:
+    """Body in grey, border in yellow, at twice the size."""
+    body, border = probs[..., tuning.BODY], probs[..., tuning.BORDER]
+    return np.kron(np.dstack([np.maximum(body, border)] * 2 + [body]), np.ones((2, 2, 1), np.uint8))

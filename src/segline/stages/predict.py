@@ -1,0 +1,48 @@
+"""Probability maps of the held-out fold, or of the test images, with one fold's model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from segline import inference, inputs, maps
+from segline.files import read_image, read_json
+from segline.manifest import read_folds, read_images
+
+console = Console()
+
+
+def run(
+    *, model: Path, params: Path, images: Path, folds: Path, fold: int | None, out: Path
+) -> None:
+    """Write maps of fold `fold`'s images to `out`, or of the test images if `fold` is None."""
+    table = read_images(images)
+    if fold is None:
+        rows = table[table["split"] == "test"]
+    else:
+        train = read_folds(table, folds)
+        rows = train[train["fold"] == fold]
+    settings = read_json(model.with_suffix(".json"))
+    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[settings["precision"]]
+    keras.config.set_dtype_policy(policy)
+    net = keras.saving.load_model(model, compile=False)
+    maps.write(out, _predicted(net, rows, settings["input"], read_json(params)))
+    console.print(f"wrote {out} ({len(rows)} images)")
+
+
+def _predicted(
+    net: keras.Model, rows: pd.DataFrame, normalisation: dict, settings: dict
+) -> Iterator[tuple[str, np.ndarray]]:
+    named = list(zip(rows["image_id"], rows["image"], strict=True))
+    for image_id, path in track(
+        named, description="predict", console=console, disable=not console.is_terminal
+    ):
+        image = inputs.normalise(read_image(path), **normalisation)
+        channels = inputs.to_channels(image, mode=normalisation["mode"])
+        yield image_id, inference.probability_map(net, channels, **settings)

@@ -1,0 +1,44 @@
+"""From the folds' test maps to a checked submission CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from segline import maps, submission, tuning
+from segline.files import read_csv, read_json, write_csv
+from segline.stages.validate import shapes_of
+
+console = Console()
+
+
+def run(
+    *, maps_paths: Sequence[Path], thresholds: Path, sample: Path, images: Path, out: Path
+) -> None:
+    """Average the maps of all folds, find instances, check the rows and only then write `out`."""
+    tuned = read_json(thresholds)
+    choice = tuning.Thresholds(**tuned["final"])
+    wanted = list(dict.fromkeys(read_csv(sample, submission.COLUMNS, dtype=str)["ImageId"]))
+    found = (
+        (
+            image_id,
+            tuning.instances(
+                maps.read_mean(maps_paths, image_id), choice, fill_holes=tuned["fill_holes"]
+            ),
+        )
+        for image_id in wanted
+    )
+    rows = submission.table(found)
+    count = submission.check(_by_image(rows), wanted, out, shapes_of(images))
+    write_csv(out, rows)
+    console.print(f"wrote {out}: valid; {len(wanted)} images, {count} instances")
+
+
+def _by_image(rows: pd.DataFrame) -> dict[str, list[str]]:
+    return {
+        str(image_id): part["EncodedPixels"].tolist()
+        for image_id, part in rows.groupby("ImageId", sort=False)
+    }

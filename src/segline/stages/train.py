@@ -1,0 +1,188 @@
+"""Train the model of one fold, resuming where an earlier run stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+from rich.console import Console
+
+from segline import checkpoint, loader, models, training
+from segline.errors import UserError
+from segline.files import read_json, replacing, write_csv, write_json
+from segline.manifest import data_hash, read_folds, read_images
+from segline.progress import EpochProgress
+from segline.provenance import write_provenance
+from segline.samples import Sampler
+from segline.sampling import channels, samplers
+
+N_CLASSES = 3  # background, body, border
+console = Console()
+
+
+def run(
+    *,
+    params: Path,
+    images: Path,
+    folds: Path,
+    fold: int,
+    out: Path,
+    threads: int = 2,
+    fresh: bool = False,
+) -> None:
+    """Train on all folds but `fold` and write out/model.keras last; `fresh` forgets an earlier state.
+
+    Beside it: model.json (the settings inference needs), history.csv, logs for TensorBoard, and
+    checkpoint/last.h5 and checkpoint/best.h5.
+    """
+    settings = read_json(params)
+    table = read_folds(read_images(images), folds)
+    if fold not in set(table["fold"]):
+        known = ", ".join(map(str, sorted(set(table["fold"]))))
+        raise UserError(f"{folds}: no fold {fold}; folds here: {known}")
+    if fresh:
+        (out / "checkpoint/last.h5").unlink(missing_ok=True)
+    fitting, held_out = samplers(table, fold, settings)
+    sizes = {"crop_px": settings["train"]["crop_px"], "channels": channels(settings)}
+    first = _first_batch(fitting, settings, sizes)
+    precision = _chosen_precision(settings, first, out.parent / "precision.json")
+    model = _model(settings, precision)
+    speed = training.images_per_second(model, first)
+    identity = settings | {"precision": precision, "fold": fold}
+    record = training.resumed_record(model, out / "checkpoint/last.h5", identity)
+    _announce(model, settings, precision, speed, record["epoch"], fold)
+    write_provenance(
+        out.parent / "provenance.json",
+        data_hash=data_hash(images),
+        precision=precision,
+        device=training.device_name(),
+    )
+    _fit(model, fitting, held_out, settings, sizes, record, out, threads)
+    _write_model(model, settings, record, out)
+
+
+def _first_batch(sampler: Sampler, settings: dict[str, Any], sizes: dict[str, int]) -> Any:
+    batch_size = settings["train"]["batch_size"]
+    batches = loader.fixed_batches(sampler, **sizes, batch_size=batch_size, n_samples=batch_size)
+    return next(iter(batches.as_numpy_iterator()))
+
+
+def _model(settings: dict[str, Any], precision: str) -> keras.Model:
+    train, size = settings["train"], dict(settings["model"])
+    steps = train["crops_per_epoch"] // train["batch_size"] * train["epochs"]
+    name = size.pop("name")
+
+    def build() -> keras.Model:
+        return models.build(
+            name, channels=channels(settings), n_outputs=N_CLASSES, seed=train["seed"], **size
+        )
+
+    return training.compiled(
+        build,
+        precision=precision,
+        terms=settings["loss"]["terms"],
+        learning_rate=train["learning_rate"],
+        weight_decay=train["weight_decay"],
+        warmup_steps=round(train["warmup"] * steps),
+        total_steps=steps,
+        ema=train["ema"],
+        clip_norm=train["clip_norm"],
+    )
+
+
+def _chosen_precision(settings: dict[str, Any], batch: Any, record: Path) -> str:
+    """The config's precision; `auto` measures once a run and keeps the answer beside the folds."""
+    wanted = settings["train"]["precision"]
+    if wanted != "auto":
+        return wanted
+    if record.exists():
+        return read_json(record)["precision"]
+    speeds = {
+        precision: training.images_per_second(_model(settings, precision), batch)
+        for precision in ("float32", "bfloat16")
+    }
+    faster = max(speeds, key=lambda name: speeds[name])
+    write_json(record, {"precision": faster, "images_per_second": speeds})
+    return faster
+
+
+def _announce(
+    model: keras.Model, settings: dict, precision: str, speed: float, epoch: int, fold: int
+) -> None:
+    train = settings["train"]
+    left = (train["epochs"] - epoch) * train["crops_per_epoch"]
+    where = f"resuming after epoch {epoch} of {train['epochs']}" if epoch else "starting"
+    console.print(
+        f"fold {fold}: {where}; {training.device_name()}, {precision}, "
+        f"{model.count_params():,} parameters, {speed:.1f} images/s, "
+        f"about {left / speed / 60:.1f} min for {left:,} crops"
+    )
+
+
+def _fit(
+    model: keras.Model,
+    fitting: Sampler,
+    held_out: Sampler,
+    settings: dict[str, Any],
+    sizes: dict[str, int],
+    record: dict[str, Any],
+    out: Path,
+    threads: int,
+) -> None:
+    train = settings["train"]
+    batches = loader.training_batches(
+        fitting,
+        **sizes,
+        batch_size=train["batch_size"],
+        crops_per_epoch=train["crops_per_epoch"],
+        first_epoch=record["epoch"],
+        last_epoch=train["epochs"],
+        threads=threads,
+    )
+    validation = loader.fixed_batches(
+        held_out, **sizes, batch_size=train["batch_size"], n_samples=train["validation_crops"]
+    )
+    steps = train["crops_per_epoch"] // train["batch_size"]
+    progress = EpochProgress(console, train["epochs"], steps, train["batch_size"])
+    saver = training.EpochEnd(
+        validation=validation,
+        state_path=out / "checkpoint/last.h5",
+        best_path=out / "checkpoint/best.h5",
+        record=record,
+        report=lambda row: _report(row, record, out, progress),
+    )
+    if record["epoch"] < train["epochs"]:
+        model.fit(
+            batches,
+            initial_epoch=record["epoch"],
+            epochs=train["epochs"],
+            steps_per_epoch=steps,
+            verbose=0,
+            callbacks=[
+                progress,
+                saver,
+                keras.callbacks.TensorBoard(out / "logs", write_graph=False),
+            ],
+        )
+
+
+def _report(row: dict[str, Any], record: dict[str, Any], out: Path, progress: Any) -> None:
+    write_csv(out / "history.csv", pd.DataFrame(record["history"]))
+    progress.line(row)
+
+
+def _write_model(
+    model: keras.Model, settings: dict[str, Any], record: dict[str, Any], out: Path
+) -> None:
+    """Write the averaged weights of the last epoch, or of the best one, as config says."""
+    if settings["train"]["keep"] == "best":
+        checkpoint.restore(model, checkpoint.load(out / "checkpoint/best.h5"))
+    elif model.optimizer.use_ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    epoch = record["best_epoch" if settings["train"]["keep"] == "best" else "epoch"]
+    write_json(out / "model.json", settings | {"precision": record["settings"]["precision"]})
+    with replacing(out / "model.keras") as temporary:
+        training.inference_model(model).save(temporary)
+    console.print(f"wrote {out / 'model.keras'} (epoch {epoch})")

@@ -1,0 +1,64 @@
+"""Thresholds by the competition's metric on out-of-fold maps."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from segline import maps, tuning
+from segline.files import read_json, read_labels, write_json
+from segline.manifest import read_out_of_fold
+
+console = Console()
+AXES = ("seed_threshold", "foreground_threshold", "min_size_px")
+
+
+def run(*, params: Path, images: Path, folds: Path, oof: Sequence[Path], out: Path) -> None:
+    """Write `final` thresholds (from all images) and, for each part, those from the other parts."""
+    settings = read_json(params)
+    axes = {name: settings[name] for name in AXES}
+    table = read_out_of_fold(images, folds, oof)
+    scores = _scores(table, axes, settings["fill_holes"])
+    names = tuning.parts(table).to_numpy()
+    final = tuning.best(scores, axes)
+    held_out = {part: tuning.best(scores[names != part], axes) for part in np.unique(names)}
+    write_json(
+        out,
+        {
+            "final": final._asdict(),
+            "parts": {part: choice._asdict() for part, choice in held_out.items()},
+            "fill_holes": settings["fill_holes"],
+            "n_images": len(table),
+        },
+    )
+    console.print(f"tuned on {len(table)} out-of-fold images: {_words(final)}")
+    for part, choice in held_out.items():
+        console.print(f"  without {part}: {_words(choice)}")
+
+
+def _scores(table: pd.DataFrame, axes: dict, fill_holes: bool) -> np.ndarray:
+    """mAP of every image (rows) under every choice (columns)."""
+    score = partial(_image_scores, choices=tuning.grid(axes), fill_holes=fill_holes)
+    jobs = list(zip(table["image_id"], table["labels"], table["oof"], strict=True))
+    workers = min(len(os.sched_getaffinity(0)), len(jobs))
+    with multiprocessing.Pool(workers) as pool:
+        return np.array(pool.map(score, jobs, chunksize=4))
+
+
+def _image_scores(
+    job: tuple[str, str, Path], choices: Sequence[tuning.Thresholds], fill_holes: bool
+) -> np.ndarray:
+    image_id, labels_path, map_path = job
+    truth, probs = read_labels(labels_path), maps.read(map_path, image_id)
+    return tuning.grid_scores(truth, probs, choices, fill_holes=fill_holes)
+
+
+def _words(choice: tuning.Thresholds) -> str:
+    return ", ".join(f"{name} {value}" for name, value in choice._asdict().items())

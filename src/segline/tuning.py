@@ -1,0 +1,95 @@
+"""Choice of post-processing thresholds by the true metric, and honest cross-fitting of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from segline import metrics, postprocess
+
+BODY, BORDER = 1, 2  # channels of a probability map, after background
+
+
+class Thresholds(NamedTuple):
+    """Settings of the watershed: two probabilities and an area in px."""
+
+    seed_threshold: float
+    foreground_threshold: float
+    min_size_px: int
+
+
+def grid(axes: dict[str, Sequence[float]]) -> list[Thresholds]:
+    """All combinations of the three axes, the last one changing fastest."""
+    return [
+        Thresholds(*values)
+        for values in itertools.product(*(axes[name] for name in Thresholds._fields))
+    ]
+
+
+def instances(probs: np.ndarray, thresholds: Thresholds, *, fill_holes: bool = True) -> np.ndarray:
+    """Label image (H, W) int32 of a map (H, W, 3) uint8 of background, body and border."""
+    body = np.ascontiguousarray(probs[..., BODY])
+    foreground = 255 - np.ascontiguousarray(probs[..., 0])
+    return postprocess.instances(body, foreground, fill_holes=fill_holes, **thresholds._asdict())
+
+
+def grid_scores(
+    truth: np.ndarray, probs: np.ndarray, choices: Sequence[Thresholds], *, fill_holes: bool
+) -> np.ndarray:
+    """mAP of one image under each choice, (len(choices),) float.
+
+    Choices that differ only in the minimum size share one watershed.
+    """
+    scores = np.empty(len(choices))
+    made: dict[Thresholds, np.ndarray] = {}
+    for number, choice in enumerate(choices):
+        unsized = choice._replace(min_size_px=0)
+        if unsized not in made:
+            made[unsized] = instances(probs, unsized, fill_holes=fill_holes)
+        found = postprocess.drop_small(made[unsized], min_size_px=choice.min_size_px)
+        scores[number] = metrics.map_iou(truth, found)
+    return scores
+
+
+def best(scores: np.ndarray, axes: dict[str, Sequence[float]]) -> Thresholds:
+    """The choice of the flattest high score.
+
+    `scores` (n_images, n_choices) are those of `grid(axes)`. Each choice is judged by the mean of its
+    own score and those of its neighbours on the grid: a broad optimum transfers, a sharp one does not.
+    """
+    shape = tuple(len(axes[name]) for name in Thresholds._fields)
+    mean = scores.mean(axis=0).reshape(shape)
+    return grid(axes)[int(np.argmax(_neighbourhood_mean(mean)))]
+
+
+def _neighbourhood_mean(values: np.ndarray) -> np.ndarray:
+    padded = np.pad(values, 1, mode="edge")
+    shifted = [
+        padded[tuple(slice(1 + d, 1 + d + n) for d, n in zip(step, values.shape, strict=True))]
+        for step in itertools.product((-1, 0, 1), repeat=values.ndim)
+    ]
+    return np.mean(shifted, axis=0)
+
+
+def parts(images: pd.DataFrame) -> pd.Series:
+    """Name of the part each row is judged in: its fold, or half of the groups of a single fold.
+
+    Thresholds for a part are tuned on the other parts. Halves keep whole groups together and are
+    balanced in number of images, the larger groups first.
+    """
+    if images["fold"].nunique() > 1:
+        return "fold " + images["fold"].astype(str)
+    sizes = images.groupby(["modality", "group"]).size().sort_values(ascending=False, kind="stable")
+    totals = [0, 0]
+    half: dict[Any, str] = {}
+    for (_, group), size in sizes.items():
+        if group in half:
+            continue
+        smaller = int(totals[1] < totals[0])
+        totals[smaller] += size
+        half[group] = f"half {smaller}"
+    return images["group"].map(half)
