@@ -58,6 +58,11 @@ def write_text(path: Path | str, text: str) -> None:
         temporary.write_text(text)
 
 
+def write_bytes(path: Path | str, data: bytes) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
 def write_text_if_changed(path: Path | str, text: str) -> bool:
     """Write `text` unless the file already holds it, so that its time changes only with it."""
     path = Path(path)

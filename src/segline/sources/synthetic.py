@@ -14,6 +14,7 @@ import pandas as pd
 
 from segline import crowds, files, phantoms, rle
 from segline.errors import UserError
+from segline.labels import split_components
 
 ZIP_TIME = (2018, 4, 16, 0, 0, 0)  # fixed, so that the same seed gives the same bytes
 MIN_OBJECTS = 2  # in every picture; a field with an emptier tile is painted again
@@ -120,6 +121,7 @@ def _field(
 
 def _tile_labels(labels: np.ndarray) -> np.ndarray:
     """Number the objects of a tile 1..n; slivers left by the cut are not annotated."""
+    labels = split_components(labels)
     areas = np.bincount(labels.ravel())
     kept = np.flatnonzero(areas >= crowds.MIN_AREA_PX)
     kept = kept[kept > 0]

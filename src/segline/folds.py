@@ -1,0 +1,102 @@
+"""Folds: whole groups, balanced by images, by objects and by modality."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+MAX_ROUNDS = 1000
+
+
+def assign(images: pd.DataFrame, *, n_folds: int, seed: int) -> pd.DataFrame:
+    """Give every training image a fold, 0..n_folds - 1.
+
+    `images` has the columns image_id, group, modality, n_objects, and may have split, in which case
+    only the rows "train" count. Returns image_id and fold (int) in the order of the rows. Images of
+    one group share a fold. Groups are dealt out largest first to where they unbalance least, then
+    moved and swapped one at a time as long as that evens out images, objects and modalities
+    (sums of squared relative deviations). The same `seed` gives the same folds; another seed
+    breaks ties otherwise. ValueError when `n_folds` is below 2 or above the number of groups.
+    """
+    if "split" in images.columns:
+        images = images[images["split"] == "train"]
+    codes, groups = pd.factorize(images["group"], sort=True)
+    if not 2 <= n_folds <= len(groups):
+        raise ValueError(
+            f"n_folds is {n_folds}; it must be from 2 to the number of groups, {len(groups)}"
+        )
+    loads = _loads(images, codes, len(groups))
+    fold_of = _deal(loads, n_folds, np.random.default_rng(seed))
+    _even_out(loads, fold_of, n_folds)
+    return pd.DataFrame({"image_id": images["image_id"].to_numpy(), "fold": fold_of[codes]})
+
+
+def _loads(images: pd.DataFrame, codes: np.ndarray, n_groups: int) -> np.ndarray:
+    """(n_groups, n_measures) float64: images, objects, images by modality, as shares of the whole.
+
+    Plain shares make a rare modality count as much as all images do.
+    """
+    one_hot = pd.get_dummies(images["modality"]).to_numpy(np.float64)
+    ones = np.ones((len(images), 1))
+    measures = np.hstack([ones, images[["n_objects"]].to_numpy(np.float64), one_hot])
+    loads = np.zeros((n_groups, measures.shape[1]))
+    np.add.at(loads, codes, measures)
+    return loads / np.maximum(loads.sum(axis=0), 1)
+
+
+def _deal(loads: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Deal groups, largest first; each to the fold whose sum of squares then grows least."""
+    shuffled = rng.permutation(len(loads))
+    order = shuffled[np.argsort(-loads.max(axis=1)[shuffled], kind="stable")]
+    fold_of = np.empty(len(loads), np.int64)
+    totals = np.zeros((n_folds, loads.shape[1]))
+    sizes = np.zeros(n_folds, np.int64)
+    for position, group in enumerate(order):
+        growth = totals @ loads[group]
+        left = len(order) - position
+        if left <= np.count_nonzero(sizes == 0):  # no fold may stay empty
+            growth[sizes > 0] = np.inf
+        fold = int(growth.argmin())
+        fold_of[group] = fold
+        totals[fold] += loads[group]
+        sizes[fold] += 1
+    return fold_of
+
+
+def _even_out(loads: np.ndarray, fold_of: np.ndarray, n_folds: int) -> None:
+    """Improve `fold_of` in place by the best single move or swap, until there is none."""
+    for _ in range(MAX_ROUNDS):
+        totals = np.stack([loads[fold_of == fold].sum(axis=0) for fold in range(n_folds)])
+        gain, change = max(_best_move(loads, fold_of, totals), _best_swap(loads, fold_of, totals))
+        if gain < 1e-12:
+            return
+        for group, fold in change:
+            fold_of[group] = fold
+
+
+Change = tuple[tuple[int, int], ...]  # (group, new fold)
+
+
+def _best_move(loads: np.ndarray, fold_of: np.ndarray, totals: np.ndarray) -> tuple[float, Change]:
+    """Largest decrease of the sum of squares by moving one group, and the move."""
+    product = loads @ totals.T  # (n_groups, n_folds)
+    own = np.take_along_axis(product, fold_of[:, None], axis=1)
+    gains = 2 * (own - product - (loads**2).sum(axis=1)[:, None])
+    gains[np.arange(len(loads)), fold_of] = 0
+    gains[np.bincount(fold_of)[fold_of] == 1] = 0
+    group, fold = np.unravel_index(gains.argmax(), gains.shape)
+    return float(gains[group, fold]), ((int(group), int(fold)),)
+
+
+def _best_swap(loads: np.ndarray, fold_of: np.ndarray, totals: np.ndarray) -> tuple[float, Change]:
+    """The same for two groups changing places; the second is one of the fullest fold's."""
+    spread = ((totals - totals.mean(axis=0)) ** 2).sum(axis=1)
+    fullest = int(spread.argmax())
+    inside = np.flatnonzero(fold_of == fullest)
+    difference = loads[:, None] - loads[inside][None]  # what the fold `fullest` would gain
+    pull = (totals[fold_of][:, None] - totals[fullest]) * difference
+    gains = 2 * (pull - difference**2).sum(axis=2)
+    gains[inside] = 0
+    group, other = np.unravel_index(gains.argmax(), gains.shape)
+    swap = ((int(group), fullest), (int(inside[other]), int(fold_of[group])))
+    return float(gains[group, other]), swap
