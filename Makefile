@@ -84,10 +84,10 @@ submit: submissions/$(run).csv  ## everything stale, then submissions/<run>.csv,
 score: $(run_dir)/cv.json  ## cross-validated mAP table
 	@$(segline) show-cv --cv $<
 
-ifeq ($(source),synthetic)
+ifneq ($(generate),)
 raw_files := $(raw)/stage1_solution.csv
 $(raw_files): | .venv/.installed
-	$(segline) synthesize --out $(@D) --size $(dataset)
+	$(segline) synthesize --out $(@D) --size $(generate)
 else
 raw_files := $(wildcard $(raw)/*)
 endif

@@ -39,6 +39,20 @@ def main() -> None:
         sys.exit(_said("stopped; nothing half-written is left", 130))
 
 
+def _load_tensorflow_quietly() -> None:
+    """Import TensorFlow without the dozen lines it writes to standard error in passing."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _said(message: str, status: int) -> int:
     print(f"segline: {message}", file=sys.stderr)
     return status
@@ -126,6 +140,7 @@ def train(
     fresh: bool = False,
 ) -> None:
     """Train one fold, resuming where an earlier run stopped."""
+    _load_tensorflow_quietly()
     from segline.stages import train as stage
 
     stage.run(
@@ -149,6 +164,7 @@ def predict(
     fold: Annotated[Optional[int], typer.Option(help="without it: the test images")] = None,  # noqa: UP045
 ) -> None:
     """Write probability maps of a held-out fold, or of the test images."""
+    _load_tensorflow_quietly()
     from segline.stages import predict as stage
 
     stage.run(model=model, params=params, images=images, folds=folds, fold=fold, out=out)

@@ -12,13 +12,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from segline.errors import UserError
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Several = BeforeValidator(lambda value: [value] if isinstance(value, int | float) else value)
+
+LOSS_TERMS = ("cross_entropy", "dice")  # names in losses.TERMS, kept here since it needs Keras
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
 
 
 class Table(BaseModel):
@@ -26,10 +33,14 @@ class Table(BaseModel):
 
 
 class Data(Table):
-    """Which data set, where its raw files come from, and how it is folded."""
+    """Which data set, the layout of its raw files, and how it is folded.
+
+    `generate` makes raw files of that size by the synthetic source instead of reading a user's.
+    """
 
     dataset: str = "dsb2018"
     source: str = "dsb2018"
+    generate: Literal["", "demo", "tiny"] = ""
     n_folds: Annotated[int, Field(ge=2)] = 5
     fold_seed: int = 0
 
@@ -93,15 +104,26 @@ class Model(Table):
 
 
 class Loss(Table):
-    """Terms of the loss and their weights in the sum."""
+    """Terms of the loss and their weights in the sum; a term of weight 0 is left out."""
 
-    terms: dict[str, Positive] = {"cross_entropy": 1.0, "dice": 0.5}
+    terms: dict[str, Annotated[float, Field(ge=0)]] = {"cross_entropy": 1.0, "dice": 0.5}
+
+    @model_validator(mode="after")
+    def _terms_exist(self) -> Loss:
+        for name in self.terms:
+            if name not in LOSS_TERMS:
+                raise ValueError(
+                    f"unknown loss term {name}; did you mean {_nearest(name, LOSS_TERMS)}?"
+                )
+        if not any(self.terms.values()):
+            raise ValueError("every loss term has weight 0")
+        return self
 
 
 class Train(Table):
     """Length, schedule and precision of training; `crops` counts training samples."""
 
-    folds: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    folds: Annotated[tuple[Annotated[int, Field(ge=0)], ...] | None, Several] = None
     crop_px: Annotated[int, Field(ge=32)] = 256
     batch_size: Count = 8
     epochs: Count = 30
@@ -130,9 +152,17 @@ class Predict(Table):
 class Tune(Table):
     """The grid on which thresholds are searched by the competition's metric."""
 
-    seed_threshold: tuple[Unit, ...] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-    foreground_threshold: tuple[Unit, ...] = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
-    min_size_px: tuple[Annotated[int, Field(ge=0)], ...] = (8, 16, 24, 32, 48)
+    seed_threshold: Annotated[tuple[Unit, ...], Several] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+    foreground_threshold: Annotated[tuple[Unit, ...], Several] = (
+        0.35,
+        0.4,
+        0.45,
+        0.5,
+        0.55,
+        0.6,
+        0.65,
+    )
+    min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (8, 16, 24, 32, 48)
     fill_holes: bool = True
 
 
@@ -201,7 +231,7 @@ def load(path: Path | str, settings: Iterable[str] = ()) -> Config:
         tree = _merged(parent, tree)
     for setting in settings:
         tree = _merged(tree, _setting_tree(setting))
-    return _validated(tree, str(path))
+    return _validated(_merged(Config().model_dump(mode="json"), tree), str(path))
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -250,10 +280,11 @@ def _validated(tree: dict[str, Any], where: str) -> Config:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            nearest = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.0)
-            raise UserError(f"{where}: unknown key {key}; did you mean {nearest[0]}?") from None
+            nearest = _nearest(key, known_keys())
+            raise UserError(f"{where}: unknown key {key}; did you mean {nearest}?") from None
         found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
-        raise UserError(f"{where}: {key or 'config'}: {first['msg']}{found}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{where}: {key + ': ' if key else ''}{message}{found}") from None
 
 
 def known_keys() -> list[str]:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 BRIGHT_MEDIAN = 80  # of 255; a background above this is bright unless the stretched median is dark
+MOST_GAIN = 3.0
 
 
 def has_bright_background(image: np.ndarray, *, low: float, high: float) -> bool:
@@ -23,18 +24,20 @@ def has_bright_background(image: np.ndarray, *, low: float, high: float) -> bool
 def normalise(
     image: np.ndarray, *, mode: str, low_percentile: float = 1.0, high_percentile: float = 99.8
 ) -> np.ndarray:
-    """Stretch an (H, W, 3) uint8 RGB image to 0..255 by its grey percentiles, one scale for all channels.
+    """Stretch each channel of an (H, W, 3) uint8 RGB image to 0..255 by its own percentiles.
 
-    In mode `nuclei` an image with a bright background is inverted. The result is (H, W, 3) uint8; a
-    constant image becomes all 0.
+    A stain's tint thereby becomes neutral. A channel with little contrast is stretched no more than
+    `MOST_GAIN` times as much as the one with most, so that its noise stays small. In mode `nuclei` an
+    image with a bright background is inverted. A constant image becomes all 0.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    low, high = np.percentile(grey, [low_percentile, high_percentile])
-    levels = (np.arange(256) - low) / max(high - low, 1.0)
-    if mode == "nuclei" and has_bright_background(image, low=low, high=high):
+    flat = image.reshape(-1, 3)
+    lows, highs = np.percentile(flat, [low_percentile, high_percentile], axis=0)
+    spans = np.maximum(highs - lows, max((highs - lows).max() / MOST_GAIN, 1.0))
+    levels = (np.arange(256)[:, None] - lows) / spans
+    if mode == "nuclei" and has_bright_background(image, low=lows.mean(), high=highs.mean()):
         levels = 1.0 - levels
     table = np.clip(np.rint(255 * levels), 0, 255).astype(np.uint8)
-    return cv2.LUT(image, table)
+    return cv2.LUT(image, table[:, None, :])
 
 
 def to_channels(image: np.ndarray, *, mode: str) -> np.ndarray:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import tensorflow as tf
 
 from segline.samples import Sampler
+
+cv2.setNumThreads(0)  # tf.data and the net use the cores
 
 
 def training_batches(
@@ -42,7 +45,7 @@ def fixed_batches(
 ) -> tf.data.Dataset:
     """Batches of the first `n_samples` samples of epoch 0, all of them, the same at every pass."""
     samples = tf.data.Dataset.range(n_samples).map(
-        _as_tensors(lambda number: sampler(0, int(number)), crop_px, channels), deterministic=True
+        _as_tensors(lambda number: sampler(0, int(number)), crop_px, channels)
     )
     return samples.batch(batch_size).cache().prefetch(1)
 

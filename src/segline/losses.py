@@ -64,7 +64,7 @@ class Total(keras.losses.Loss):
         if unknown:
             raise ValueError(f"unknown loss terms {unknown}; known: {', '.join(sorted(TERMS))}")
         self.terms = dict(terms)
-        self._losses = [(weight, TERMS[term]()) for term, weight in terms.items()]
+        self._losses = [(weight, TERMS[term]()) for term, weight in terms.items() if weight]
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         return sum(weight * loss(y_true, y_pred, sample_weight) for weight, loss in self._losses)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -126,16 +127,11 @@ def random_window(
 
 
 def _cut(array: np.ndarray, corner: list[int], side: int) -> np.ndarray:
-    rows, columns = (
-        _mirrored(np.arange(start, start + side), size)
-        for start, size in zip(corner, array.shape, strict=False)
+    """The square of `side` px at `corner` (row, column); beyond the edge the array is mirrored."""
+    pads = [(max(0, -c), max(0, c + side - n)) for c, n in zip(corner, array.shape, strict=False)]
+    inside = tuple(
+        slice(c + before, c + side - after)
+        for c, (before, after) in zip(corner, pads, strict=True)
     )
-    return np.ascontiguousarray(array[rows[:, None], columns])
-
-
-def _mirrored(index: np.ndarray, size: int) -> np.ndarray:
-    """Reflect positions about the first and last pixel, as often as needed (OpenCV's REFLECT_101)."""
-    if size == 1:
-        return np.zeros_like(index)
-    folded = np.abs(index) % (2 * size - 2)
-    return np.where(folded < size, folded, 2 * size - 2 - folded)
+    (top, bottom), (left, right) = pads
+    return cv2.copyMakeBorder(array[inside], top, bottom, left, right, cv2.BORDER_REFLECT_101)

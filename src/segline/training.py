@@ -87,7 +87,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
 
 def inference_model(model: keras.Model) -> keras.Model:
     """The same net without optimizer and loss, which `keras.saving.load_model` opens by itself."""
-    return keras.Model(model.inputs, model.outputs, name=model.name)
+    return keras.Model(model.input, model.output, name=model.name)
 
 
 class EpochEnd(keras.callbacks.Callback):

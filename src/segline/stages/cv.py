@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from segline import maps, metrics, tuning
+from segline.console import console
 from segline.files import read_json, read_labels, write_csv, write_json
 from segline.manifest import data_hash, read_out_of_fold
 
-console = Console()
 PERCENT = [round(100 * t) for t in metrics.THRESHOLDS]
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from segline import figures, maps, postprocess, submission, tuning
+from segline.console import console
 from segline.files import read_image, read_json, write_csv, write_image
 from segline.manifest import read_images
 from segline.stages import score as scoring
-
-console = Console()
 
 
 def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
@@ -70,7 +68,7 @@ def _draw(
         true = scoring.true_labels(row["image_id"], truth[row["image_id"]], solution)
         pictures = {
             f"{modality}, mAP {row['score']:.2f}": figures.outlined(image, None, None),
-            "p(foreground), p(border)": _map_picture(probs[:200, :200]),
+            "p(body) white, p(border) yellow": _map_picture(probs[:200, :200]),
             "true (green)": figures.outlined(image, true[:200, :200], None),
             "found (magenta)": figures.outlined(image, None, found[:200, :200]),
         }

@@ -38,6 +38,7 @@ def run(
         "raw": _remembered(raw_root / f"{experiment.data.dataset}.path", raw),
         "dataset": experiment.data.dataset,
         "source": experiment.data.source,
+        "generate": experiment.data.generate,
         "n_folds": experiment.data.n_folds,
         "fold_seed": experiment.data.fold_seed,
         "folds": " ".join(map(str, experiment.folds)),

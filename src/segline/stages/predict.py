@@ -8,14 +8,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.progress import track
 
 from segline import inference, inputs, maps
+from segline.console import console
 from segline.files import read_image, read_json
 from segline.manifest import read_folds, read_images
-
-console = Console()
 
 
 def run(

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from segline import figures
+from segline.console import console
 from segline.files import read_json, write_image
 from segline.manifest import read_folds, read_images
 from segline.sampling import samplers
-
-console = Console()
 
 
 def run(*, params: Path, images: Path, folds: Path, fold: int, n_samples: int, out: Path) -> None:
     """Draw the first samples of epoch 0 in which `fold` is held out: image, target, weight."""
     table = read_folds(read_images(images), folds)
-    fitting, _ = samplers(table, fold, read_json(params))
+    settings = read_json(params)
+    fitting, _ = samplers(table, fold, settings)
+    brightest = fitting.weight_scale * (1 + settings["weights"]["w0"])
     cells = []
     for index in range(n_samples):
         sample = fitting(0, index)
@@ -29,7 +29,8 @@ def run(*, params: Path, images: Path, folds: Path, fold: int, n_samples: int, o
                     figures.captioned((shown * 255).astype(np.uint8), f"sample {index}"),
                     figures.captioned(figures.classes(sample.target), "target"),
                     figures.captioned(
-                        figures.heat(sample.weight), f"weight to {sample.weight.max():.1f}"
+                        figures.heat(sample.weight, high=brightest),
+                        f"weight {sample.weight.min():.1f} to {sample.weight.max():.1f}",
                     ),
                 ]
             )

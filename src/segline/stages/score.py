@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from segline import metrics, rle, submission
+from segline.console import console
 from segline.errors import UserError
 from segline.files import write_json
-
-console = Console()
 
 
 def run(*, submission_path: Path, solution: Path, json_path: Path | None = None) -> dict[str, Any]:

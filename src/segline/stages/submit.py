@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from segline import maps, submission, tuning
+from segline.console import console
 from segline.files import read_csv, read_json, write_csv
 from segline.stages.validate import shapes_of
-
-console = Console()
 
 
 def run(

@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 import pandas as pd
-from rich.console import Console
 
 from segline import checkpoint, loader, models, training
+from segline.console import console
 from segline.errors import UserError
 from segline.files import read_json, replacing, write_csv, write_json
 from segline.manifest import data_hash, read_folds, read_images
@@ -19,7 +19,6 @@ from segline.samples import Sampler
 from segline.sampling import channels, samplers
 
 N_CLASSES = 3  # background, body, border
-console = Console()
 
 
 def run(
@@ -59,7 +58,13 @@ def run(
         precision=precision,
         device=training.device_name(),
     )
-    _fit(model, fitting, held_out, settings, sizes, record, out, threads)
+    try:
+        _fit(model, fitting, held_out, settings, sizes, record, out, threads)
+    except FloatingPointError as error:
+        raise UserError(
+            f"fold {fold}: {error}; lower train.learning_rate (now "
+            f"{settings['train']['learning_rate']}) or try train.precision=float32"
+        ) from None
     _write_model(model, settings, record, out)
 
 
@@ -159,6 +164,7 @@ def _fit(
             initial_epoch=record["epoch"],
             epochs=train["epochs"],
             steps_per_epoch=steps,
+            shuffle=False,
             verbose=0,
             callbacks=[
                 progress,

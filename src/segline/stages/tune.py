@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from segline import maps, tuning
+from segline.console import console
 from segline.files import read_json, read_labels, write_json
 from segline.manifest import read_out_of_fold
 
-console = Console()
 AXES = ("seed_threshold", "foreground_threshold", "min_size_px")
 
 

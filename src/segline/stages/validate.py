@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from segline import submission
+from segline.console import console
 from segline.files import read_csv
 from segline.manifest import read_images
-
-console = Console()
 
 
 def run(*, submission_path: Path, sample: Path, images: Path | None = None) -> None:

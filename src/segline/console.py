@@ -1,0 +1,9 @@
+"""Where stages print: a terminal of its own width, a log file of a fixed one."""
+
+from rich.console import Console
+
+LOG_COLUMNS = 120
+
+console = Console(highlight=False, soft_wrap=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=LOG_COLUMNS)

@@ -1,0 +1,78 @@
+import pytest
+
+from segline import config
+from segline.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "base.toml").write_text("[train]\nepochs = 7\n[weights]\nw0 = 3.0\n")
+    (tmp_path / "child.toml").write_text('extends = "base"\n[train]\nfolds = [0]\n')
+    (tmp_path / "grandchild.toml").write_text('extends = "child"\n')
+    return tmp_path
+
+
+def test_a_child_changes_only_what_it_names(folder):
+    loaded = config.load(folder / "child.toml")
+    assert (loaded.train.epochs, loaded.weights.w0, loaded.folds) == (7, 3.0, (0,))
+
+
+@pytest.mark.parametrize(
+    ("setting", "read"),
+    [
+        ("train.epochs=3", lambda c: c.train.epochs == 3),
+        ("weights.w0=5", lambda c: c.weights.w0 == 5.0),
+        ("train.folds=0,2", lambda c: c.folds == (0, 2)),
+        ("train.precision=float32", lambda c: c.train.precision == "float32"),
+        ("loss.terms.dice=0.25", lambda c: c.loss.terms["dice"] == 0.25),
+        ("tune.fill_holes=false", lambda c: c.tune.fill_holes is False),
+    ],
+)
+def test_settings_override_the_file(folder, setting, read):
+    assert read(config.load(folder / "base.toml", [setting]))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("train.epoch=3", "unknown key train.epoch; did you mean train.epochs?"),
+        ("train.epochs=0", "train.epochs: .* found 0"),
+        ("train.epochs=many", "train.epochs: .* found 'many'"),
+        ("train.folds=7", r"train.folds names \[7\], but data.n_folds is 5"),
+        ("train.crop_px=250", "must be a multiple of 16"),
+        ("epochs", "expected key=value"),
+        ("loss.terms.dicee=1", "unknown loss term dicee; did you mean dice?"),
+    ],
+)
+def test_a_bad_setting_is_one_clear_line(folder, setting, message):
+    with pytest.raises(UserError, match=message) as caught:
+        config.load(folder / "base.toml", [setting])
+    assert "\n" not in str(caught.value)
+
+
+def test_inheritance_is_one_level(folder):
+    with pytest.raises(UserError, match="one level only"):
+        config.load(folder / "grandchild.toml")
+
+
+def test_a_missing_config_lists_those_there_are(folder):
+    with pytest.raises(UserError, match="configs here: base, child, grandchild"):
+        config.load(folder / "other.toml")
+
+
+def test_every_stage_depends_on_its_own_settings_only(folder):
+    before = config.load(folder / "base.toml").stage_settings()
+    for setting, stage in [
+        ("tune.min_size_px=[5]", "tune"),
+        ("predict.symmetries=8", "predict"),
+        ("model.width=9", "train"),
+        ("data.fold_seed=4", "data"),
+    ]:
+        after = config.load(folder / "base.toml", [setting]).stage_settings()
+        assert [name for name in before if before[name] != after[name]] == [stage]
+
+
+def test_folds_and_threads_make_no_model_stale(folder):
+    plain = config.load(folder / "base.toml").stage_settings()
+    other = config.load(folder / "base.toml", ["train.folds=1", "train.threads=8"]).stage_settings()
+    assert plain == other

@@ -1,0 +1,64 @@
+import keras
+import numpy as np
+import pytest
+
+from segline import inference, models
+
+
+@pytest.fixture(scope="module")
+def thresholder():
+    """A 'net' whose softmax foreground is a sharp function of the pixel alone, with stride 8."""
+    image = keras.Input((None, None, 1))
+    x = keras.layers.MaxPooling2D(8)(image)
+    x = keras.layers.UpSampling2D(8)(x)
+    both = keras.layers.Concatenate()([image, x])
+    logits = keras.layers.Conv2D(2, 1)(both)
+    model = keras.Model(image, logits)
+    kernel = np.zeros((1, 1, 2, 2), np.float32)
+    kernel[0, 0, 0, 1] = 40.0
+    model.layers[-1].set_weights([kernel, np.array([20.0, 0.0], np.float32)])
+    return model
+
+
+def disc(height, width, cy, cx, r):
+    y, x = np.mgrid[:height, :width]
+    return ((y - cy) ** 2 + (x - cx) ** 2 <= r**2).astype(np.float32)[..., None]
+
+
+@pytest.mark.parametrize("size", [(40, 64), (161, 90), (33, 7), (250, 301)])
+@pytest.mark.parametrize("symmetries", [1, 2, 4, 8])
+@pytest.mark.parametrize("tile_px", [64, 1536])
+def test_no_pixel_shifts_through_padding_symmetries_and_tiles(
+    thresholder, size, symmetries, tile_px
+):
+    image = disc(*size, size[0] // 2 - 3, size[1] // 2 + 1, min(size) // 3)
+    probs = inference.probability_map(
+        thresholder, image, symmetries=symmetries, tile_px=tile_px, overlap_px=16
+    )
+    assert probs.shape == (*size, 2)
+    assert np.array_equal(probs[..., 1] > 0.5, image[..., 0] > 0.5)
+    assert probs.sum(-1) == pytest.approx(1, abs=1e-5)
+
+
+def test_eight_symmetries_make_the_answer_symmetric():
+    net = models.build("unet", channels=1, n_outputs=3, seed=0, width=4, depth=2)
+    image = np.random.default_rng(0).random((32, 32, 1)).astype(np.float32)
+    options = {"symmetries": 8, "tile_px": 64, "overlap_px": 8}
+    straight = inference.probability_map(net, image, **options)
+    turned = inference.probability_map(net, np.rot90(image)[:, ::-1].copy(), **options)
+    assert np.rot90(straight)[:, ::-1] == pytest.approx(turned, abs=1e-5)
+
+
+@pytest.mark.parametrize(("stem", "depth", "stride"), [(1, 3, 8), (2, 3, 16), (4, 2, 16)])
+def test_the_stride_is_read_from_the_net(stem, depth, stride):
+    net = models.build("unet", channels=1, n_outputs=3, seed=0, width=4, depth=depth, stem=stem)
+    assert inference._stride(net) == stride
+    assert net(np.zeros((1, stride, 2 * stride, 1), np.float32)).shape == (1, stride, 2 * stride, 3)
+
+
+def test_starts_cover_the_side_with_the_overlap():
+    for size in (65, 100, 128, 200, 1000):
+        starts = inference._starts(size, 64, 16)
+        assert starts[0] == 0
+        assert starts[-1] == size - 64
+        assert max(np.diff(starts)) <= 48

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from segline import inputs
+
+
+def picture(background, nucleus):
+    image = np.empty((40, 50, 3), np.uint8)
+    image[:] = background
+    image[10:20, 10:20] = nucleus
+    return image
+
+
+@pytest.mark.parametrize(
+    ("background", "nucleus"),
+    [((5, 5, 5), (90, 90, 90)), ((230, 230, 230), (90, 90, 90)), ((180, 140, 190), (90, 40, 120))],
+    ids=["fluorescence", "brightfield", "tissue"],
+)
+def test_nuclei_are_the_bright_side_in_every_modality(background, nucleus):
+    grey = inputs.to_channels(
+        inputs.normalise(picture(background, nucleus), mode="nuclei"), mode="nuclei"
+    )
+    assert grey.shape == (40, 50, 1)
+    assert grey.dtype == np.float32
+    assert grey[15, 15, 0] > 0.95
+    assert grey[0, 0, 0] < 0.05
+
+
+def test_rgb_keeps_dark_nuclei_dark():
+    rgb = inputs.normalise(picture((230, 230, 230), (90, 90, 90)), mode="rgb")
+    assert rgb[15, 15].max() < 10
+
+
+def test_a_constant_image_is_all_zero():
+    flat = np.full((8, 8, 3), 77, np.uint8)
+    assert inputs.normalise(flat, mode="rgb").max() == 0
+
+
+def test_the_argument_is_not_changed():
+    image = picture((230, 230, 230), (90, 90, 90))
+    before = image.copy()
+    inputs.normalise(image, mode="nuclei")
+    assert (image == before).all()

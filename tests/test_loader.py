@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from segline import loader
+from segline.samples import Sample
+
+
+def numbered(epoch, index):
+    """A sample that carries its own address."""
+    image = np.full((4, 4, 1), 100 * epoch + index, np.float32)
+    return Sample(image, np.zeros((4, 4), np.uint8), np.ones((4, 4), np.float32))
+
+
+def addresses(batches):
+    return [batch[0][:, 0, 0, 0].astype(int).tolist() for batch in batches.as_numpy_iterator()]
+
+
+OPTIONS = {"crop_px": 4, "channels": 1, "batch_size": 2}
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_order_is_that_of_the_numbers(threads):
+    batches = loader.training_batches(
+        numbered, crops_per_epoch=5, first_epoch=1, last_epoch=3, threads=threads, **OPTIONS
+    )
+    assert addresses(batches) == [[100, 101], [102, 103], [200, 201], [202, 203]]
+
+
+def test_fixed_batches_keep_every_sample_at_every_pass():
+    batches = loader.fixed_batches(numbered, n_samples=5, **OPTIONS)
+    assert addresses(batches) == addresses(batches) == [[0, 1], [2, 3], [4]]
+
+
+def test_an_epoch_shorter_than_a_batch_is_refused():
+    with pytest.raises(ValueError, match="crops_per_epoch=1 is less than batch_size=2"):
+        loader.training_batches(
+            numbered, crops_per_epoch=1, first_epoch=0, last_epoch=1, threads=1, **OPTIONS
+        )

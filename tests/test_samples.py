@@ -1,0 +1,111 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segline.augment import Augmenter
+from segline.samples import Sampler, random_window, sampling_shares
+
+FULL = {"intensity": 0.6, "colour": 0.5, "blur": 0.5, "noise": 0.5, "invert": 0.2, "to_grey": 0.3}
+
+
+def discs(row):
+    rng = np.random.default_rng(row)
+    labels = np.zeros((70, 90), np.int32)
+    y, x = np.mgrid[:70, :90]
+    for number, (cy, cx) in enumerate(rng.integers(8, 62, (4, 2)), start=1):
+        labels[(y - cy) ** 2 + (x - cx) ** 2 < 49] = number
+    image = np.where(labels > 0, 200, 30)[..., None] + rng.integers(0, 20, (70, 90, 3))
+    return image.astype(np.uint8), labels
+
+
+def sampler(augment=True, seed=3, **settings):
+    images = pd.DataFrame({"modality": ["a", "a", "a", "b"], "height": 70, "width": 90})
+    augmenter = Augmenter(crop_px=64, scale=(0.7, 1.4), rotate=0.7, flip=True, **FULL)
+    return Sampler(
+        images,
+        discs,
+        mode="nuclei",
+        crop_px=64,
+        augmenter=augmenter if augment else None,
+        border={},
+        w0=10.0,
+        sigma=5.0,
+        class_weights=(1.0, 1.0),
+        seed=seed,
+        **settings,
+    )
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_a_sample_is_a_function_of_seed_epoch_and_index():
+    first, again = sampler(), sampler()
+    assert same(first(2, 5), again(2, 5))
+    assert not same(first(2, 5), first(2, 6))
+    assert not same(first(2, 5), first(3, 5))
+    assert not same(first(2, 5), sampler(seed=4)(2, 5))
+
+
+def test_many_threads_draw_what_one_draws():
+    draw = sampler()
+    alone = [draw(0, index) for index in range(60)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda index: draw(0, index), range(60)))
+    assert all(map(same, alone, together))
+
+
+def test_shapes_types_and_ranges():
+    image, target, weight = sampler()(0, 0)
+    assert (image.shape, image.dtype) == ((64, 64, 1), np.float32)
+    assert (target.shape, target.dtype) == ((64, 64), np.uint8)
+    assert (weight.shape, weight.dtype) == ((64, 64), np.float32)
+    assert 0 <= image.min() <= image.max() <= 1
+    assert set(np.unique(target)) <= {0, 1, 2}
+
+
+def test_weights_have_mean_one_over_many_samples():
+    draw = sampler()
+    assert np.mean([draw(1, i).weight.mean() for i in range(100)]) == pytest.approx(1, abs=0.1)
+
+
+def test_target_and_weight_follow_the_geometry():
+    """Bright pixels are objects in the plain image; after rotation and scaling they must still be."""
+    still = dict.fromkeys(FULL, 0.0)
+    draw = sampler()
+    draw._augmenter = Augmenter(crop_px=64, scale=(0.7, 1.4), rotate=1.0, flip=True, **still)
+    for index in range(20):
+        image, target, _ = draw(0, index)
+        agreement = ((image[..., 0] > 0.5) == (target > 0)).mean()
+        assert agreement > 0.97
+
+
+def test_horizontal_and_vertical_flips_come_apart():
+    """Albumentations' own seeding draws both alike; all eight symmetries must occur."""
+    still = dict.fromkeys(FULL, 0.0)
+    flips = Augmenter(crop_px=8, scale=(1.0, 1.0), rotate=0.0, flip=True, **still)
+    window = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    image = np.repeat(window[..., None], 3, axis=2)
+    seen = {flips(image, window.astype(np.int32), seed=(0, 0, i))[1].tobytes() for i in range(200)}
+    assert len(seen) == 8
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"), [(1.0, [0.25, 0.25, 0.25, 0.25]), (0.0, [1 / 6, 1 / 6, 1 / 6, 0.5])]
+)
+def test_rare_modalities_are_drawn_more_often(power, expected):
+    shares = sampling_shares(pd.Series(["a", "a", "a", "b"]), power=power)
+    assert shares == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("side", [5, 31, 90])
+def test_a_window_mirrors_what_lies_outside(side):
+    labels = np.arange(20 * 30, dtype=np.int32).reshape(20, 30)
+    image = np.repeat(labels[..., None] % 256, 3, axis=2).astype(np.uint8)
+    cut, truth = random_window(image, labels, side=side, inner=5, rng=np.random.default_rng(0))
+    assert truth.shape == (side, side)
+    assert (cut[..., 0] == truth % 256).all()
+    assert set(np.unique(truth)) <= set(range(600))

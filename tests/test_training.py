@@ -1,0 +1,144 @@
+import keras
+import numpy as np
+import pytest
+
+from segline import checkpoint, models, training
+
+SIZE = {"width": 4, "depth": 1, "stem": 2, "dropout": 0.3}
+
+
+def compiled(precision="float32"):
+    return training.compiled(
+        lambda: models.build("unet", channels=1, n_outputs=3, seed=1, **SIZE),
+        precision=precision,
+        terms={"cross_entropy": 1.0, "dice": 0.5},
+        learning_rate=1e-2,
+        weight_decay=1e-3,
+        warmup_steps=2,
+        total_steps=12,
+        ema=0.9,
+        clip_norm=1.0,
+    )
+
+
+def batches(first, last):
+    """Three batches an epoch, each a function of its number."""
+    import tensorflow as tf
+
+    def batch(number):
+        rng = np.random.default_rng(number)
+        image = rng.random((2, 16, 16, 1)).astype(np.float32)
+        return image, (image[..., 0] > 0.5).astype(np.uint8), np.ones((2, 16, 16), np.float32)
+
+    def generate():
+        for number in range(3 * first, 3 * last):
+            yield batch(number)
+
+    specs = [((2, 16, 16, 1), tf.float32), ((2, 16, 16), tf.uint8), ((2, 16, 16), tf.float32)]
+    signature = tuple(tf.TensorSpec(shape, dtype) for shape, dtype in specs)
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(3 * (last - first)))
+
+
+def fit(folder, epochs, stop_after=None, settings=None):
+    model = compiled()
+    record = training.resumed_record(model, folder / "last.h5", settings or {"a": 1})
+    first = record["epoch"]
+
+    def report(row):
+        if row["epoch"] == stop_after:
+            raise KeyboardInterrupt
+
+    saver = training.EpochEnd(
+        validation=batches(50, 51),
+        state_path=folder / "last.h5",
+        best_path=folder / "best.h5",
+        record=record,
+        report=report,
+    )
+    model.fit(
+        batches(first, epochs),
+        initial_epoch=first,
+        epochs=epochs,
+        steps_per_epoch=3,
+        shuffle=False,
+        verbose=0,
+        callbacks=[saver],
+    )
+    return model, record
+
+
+def values(model):
+    return checkpoint.capture(model).variables
+
+
+def test_a_killed_run_ends_bit_for_bit_as_one_that_never_stopped(tmp_path):
+    whole, whole_record = fit(tmp_path / "whole", 4)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "parts", 4, stop_after=2)
+    resumed, record = fit(tmp_path / "parts", 4)
+    assert all(map(np.array_equal, values(whole), values(resumed)))
+    losses = [[row["loss"] for row in r["history"]] for r in (whole_record, record)]
+    assert losses[0] == losses[1]
+    assert len(losses[1]) == 4
+
+
+def test_other_settings_start_afresh(tmp_path):
+    fit(tmp_path, 2)
+    _, record = fit(tmp_path, 2, settings={"a": 2})
+    assert [row["epoch"] for row in record["history"]] == [1, 2]
+
+
+def test_measuring_the_speed_leaves_the_model_as_it_was():
+    model = compiled()
+    before = values(model)
+    batch = next(iter(batches(0, 1).as_numpy_iterator()))
+    assert training.images_per_second(model, batch) > 0
+    assert all(map(np.array_equal, before, values(model)))
+
+
+def test_averages_are_lent_and_given_back_exactly(tmp_path):
+    model, _ = fit(tmp_path, 1)
+    model.train_on_batch(*next(iter(batches(3, 4).as_numpy_iterator())))
+    before = values(model)
+    averages = [
+        keras.ops.convert_to_numpy(v) for v in model.optimizer._model_variables_moving_average
+    ]
+    with training.averaged_weights(model):
+        inside = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    assert all(map(np.array_equal, averages, inside))
+    assert all(map(np.array_equal, before, values(model)))
+
+
+def test_a_checkpoint_of_another_model_is_refused():
+    state = checkpoint.capture(compiled())
+    other = checkpoint.State(state.variables[:-1], {})
+    with pytest.raises(ValueError, match="another shape"):
+        checkpoint.restore(compiled(), other)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_saved_model_opens_by_itself(tmp_path, precision):
+    model = compiled(precision)
+    training.inference_model(model).save(tmp_path / "m.keras")
+    image = np.random.default_rng(0).random((1, 16, 24, 1)).astype(np.float32)
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert loaded(image).dtype == "float32"
+    assert np.array_equal(loaded(image), model(image))
+    keras.config.set_dtype_policy("float32")
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
+    model = compiled()
+    record = training.resumed_record(model, tmp_path / "none.h5", {})
+    saver = training.EpochEnd(
+        validation=None,
+        state_path=tmp_path / "last.h5",
+        best_path=tmp_path / "best.h5",
+        record=record,
+        report=print,
+    )
+    saver.on_epoch_begin(0)
+    with pytest.raises(FloatingPointError, match="nan in epoch 1"):
+        saver.on_epoch_end(0, {"loss": float("nan")})
+    assert not (tmp_path / "last.h5").exists()
