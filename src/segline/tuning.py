@@ -73,8 +73,10 @@ def parts(images: pd.DataFrame) -> pd.Series:
     """Name of the part each row is judged in: its fold, or half of the groups of a single fold.
 
     Thresholds for a part are tuned on the other parts. Halves keep whole groups together and are
-    balanced in number of images, the larger groups first.
+    balanced in number of images, the larger groups first. ValueError for a single group.
     """
+    if images["group"].nunique() < 2:
+        raise ValueError("all images belong to one group; thresholds cannot be cross-fitted")
     if images["fold"].nunique() > 1:
         return "fold " + images["fold"].astype(str)
     sizes = images.groupby(["modality", "group"]).size().sort_values(ascending=False, kind="stable")

@@ -1,0 +1,124 @@
+"""The Makefile's graph, on the tiny generated data set: one whole run, then what is stale."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+LINKED = ("Makefile", "src", ".venv", "requirements.txt", "pyproject.toml")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    if not (CHECKOUT / ".venv/.installed").exists():
+        pytest.skip("no .venv made by make here")
+    root = tmp_path_factory.mktemp("checkout")
+    for name in LINKED:
+        (root / name).symlink_to(CHECKOUT / name)
+    shutil.copytree(CHECKOUT / "configs", root / "configs")
+    (root / "submissions").mkdir()
+    return root
+
+
+def make(folder, *arguments):
+    command = ["make", "-o", ".venv/.installed", *arguments]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=clean)
+
+
+@pytest.fixture(scope="module")
+def submitted(folder):
+    answer = make(folder, "submit", "config=tiny", "-j2")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return folder
+
+
+def planned(folder, *arguments):
+    """The stages `make -n` would run."""
+    answer = make(folder, "-n", *arguments)
+    assert answer.returncode == 0, answer.stderr
+    lines = [line for line in answer.stdout.splitlines() if "-m segline " in line]
+    return [line.split("-m segline ")[1].split()[0] for line in lines]
+
+
+def test_one_command_goes_from_raw_files_to_a_submission(submitted):
+    run = submitted / "data/runs/tiny"
+    for name in ("fold_0/model.keras", "fold_0/history.csv", "fold_0/oof.h5", "fold_0/test.h5"):
+        assert (run / name).exists(), name
+    for name in ("thresholds.json", "scores.csv", "cv.json", "provenance.json"):
+        assert (run / name).exists(), name
+    rows = pd.read_csv(submitted / "submissions/tiny.csv")
+    sample = pd.read_csv(submitted / "data/interim/tiny/sample_submission.csv")
+    assert rows["ImageId"].drop_duplicates().tolist() == sample["ImageId"].tolist()
+
+
+def test_scores_csv_adds_up_to_cv_json(submitted):
+    run = submitted / "data/runs/tiny"
+    scores = pd.read_csv(run / "scores.csv")
+    mean = pd.read_json(run / "cv.json", typ="series")["mean"]
+    counts = scores[["tp_50", "fp_50", "fn_50"]].to_numpy()
+    assert scores["ap"].mean() == pytest.approx(mean)
+    assert np.array_equal(counts[:, 0] + counts[:, 1], scores["n_pred"])
+    assert np.array_equal(counts[:, 0] + counts[:, 2], scores["n_true"])
+
+
+def test_touching_nothing_rebuilds_nothing(submitted):
+    assert planned(submitted, "submit", "config=tiny") == []
+    again = make(submitted, "submit", "config=tiny")
+    assert "Nothing to be done" in again.stdout or "up to date" in again.stdout
+
+
+def test_a_tuning_setting_does_not_retrain(submitted):
+    config = submitted / "configs/tiny.toml"
+    text = config.read_text()
+    config.write_text(text.replace("0.4, 0.6]", "0.45, 0.6]", 1))
+    assert planned(submitted, "submit", "config=tiny") == ["tune", "cv", "submit"]
+    config.write_text(text)
+    make(submitted, "submit", "config=tiny")
+
+
+def test_a_training_setting_under_a_finished_model_is_refused(submitted):
+    config = submitted / "configs/tiny.toml"
+    text = config.read_text()
+    config.write_text(text.replace("epochs = 2", "epochs = 3"))
+    answer = make(submitted, "train", "config=tiny")
+    config.write_text(text)
+    assert answer.returncode != 0
+    assert "train.epochs 2 -> 3" in answer.stderr
+    assert "fresh=1" in answer.stderr
+
+
+def test_settings_make_a_run_of_their_own_on_the_same_data(submitted):
+    stages = planned(submitted, "submit", "config=tiny", "set=weights.w0=5 train.epochs=1")
+    assert stages == ["train", "predict", "tune", "predict", "cv", "submit"]
+    assert stages.count("data") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "fold=9"), "no such fold; the folds of config tiny are 0 1"),
+        (("submit", "fold=0"), "fold= goes with train alone"),
+        (("train", "set=train.epoch=1"), "unknown key train.epoch; did you mean train.epochs?"),
+        (("train", "set=train.epochs=none"), "train.epochs"),
+    ],
+)
+def test_a_wrong_variable_is_one_clear_line(submitted, arguments, message):
+    answer = make(submitted, *arguments, "config=tiny")
+    assert answer.returncode != 0
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_missing_raw_data_names_the_three_commands(folder):
+    (folder / "configs/none.toml").write_text('[data]\ndataset = "none"\n')
+    answer = make(folder, "data", "config=none")
+    assert answer.returncode != 0
+    for command in ("make download", "source=kaggle", "make data raw="):
+        assert command in answer.stderr
+    assert not (folder / "data/interim/none/images.csv").exists()

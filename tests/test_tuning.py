@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from segline import tuning
+from segline.tuning import Thresholds
+
+AXES = {
+    "seed_threshold": (0.3, 0.5, 0.7),
+    "foreground_threshold": (0.4, 0.6),
+    "min_size_px": (1, 20),
+}
+
+
+def touching_discs():
+    """Two discs that touch, and a map of three classes that knows their border."""
+    y, x = np.mgrid[:40, :60]
+    left, right = (((y - 20) ** 2 + (x - cx) ** 2) for cx in (20, 39))
+    truth = np.where(left < 100, 1, np.where(right < 100, 2, 0))
+    body = (left < 64) | (right < 64)
+    probs = np.zeros((40, 60, 3), np.uint8)
+    probs[..., 1] = np.where(body, 220, 0)
+    probs[..., 2] = np.where((truth > 0) & ~body, 220, 0)
+    probs[..., 0] = 255 - probs[..., 1] - probs[..., 2]
+    return truth, probs
+
+
+def test_watershed_of_the_three_classes_finds_both_discs():
+    truth, probs = touching_discs()
+    assert np.array_equal(tuning.instances(probs, Thresholds(0.5, 0.5, 10)), truth)
+
+
+def test_the_foreground_threshold_sets_the_outline_not_the_class_argmax():
+    truth, probs = touching_discs()
+    ring = (truth == 0) & (tuning.instances(probs, Thresholds(0.5, 0.5, 1)) == 0)
+    y, x = np.mgrid[:40, :60]
+    ring &= (y - 20) ** 2 + (x - 20) ** 2 < 121
+    probs[ring] = (140, 0, 115)  # background is the likeliest class, the foreground has .45
+    assert not (tuning.instances(probs, Thresholds(0.5, 0.5, 1))[ring]).any()
+    assert (tuning.instances(probs, Thresholds(0.5, 0.4, 1))[ring] == 1).all()
+
+
+def test_the_grid_has_every_combination_with_the_last_axis_fastest():
+    choices = tuning.grid(AXES)
+    assert len(choices) == 12
+    assert choices[:3] == [(0.3, 0.4, 1), (0.3, 0.4, 20), (0.3, 0.6, 1)]
+
+
+def test_grid_scores_see_the_truth():
+    truth, probs = touching_discs()
+    scores = tuning.grid_scores(truth, probs, tuning.grid(AXES), fill_holes=True)
+    assert scores.tolist() == [1.0] * 12
+    worse = tuning.grid_scores(truth, probs, [Thresholds(0.5, 0.5, 400)], fill_holes=True)
+    assert worse.tolist() == [0.0]
+
+
+def test_a_broad_optimum_beats_a_sharp_one():
+    axes = {"seed_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), "foreground_threshold": (0.5,)}
+    axes["min_size_px"] = (1,)
+    mean = np.array([0.0, 0.62, 0.0, 0.5, 0.6, 0.58, 0.5])
+    assert tuning.best(np.stack([mean, mean]), axes).seed_threshold == 0.5
+
+
+def test_parts_are_the_folds():
+    images = pd.DataFrame({"fold": [0, 1, 1], "group": list("abc"), "modality": "m"})
+    assert tuning.parts(images).tolist() == ["fold 0", "fold 1", "fold 1"]
+
+
+def test_one_fold_is_halved_by_whole_groups():
+    groups = ["a"] * 4 + ["b"] * 3 + ["c"] * 2 + ["d"]
+    images = pd.DataFrame({"fold": 0, "group": groups, "modality": "m"})
+    halves = tuning.parts(images)
+    assert halves.groupby(images["group"]).nunique().max() == 1
+    assert sorted(halves.value_counts()) == [5, 5]
+
+
+def test_halving_needs_two_groups():
+    images = pd.DataFrame({"fold": 0, "group": ["a", "a"], "modality": "m"})
+    with pytest.raises(ValueError, match="one group"):
+        tuning.parts(images)
