@@ -122,7 +122,7 @@ $(run_dir)/cv.json: $(run_dir)/thresholds.json $(oof)
 
 submissions/$(run).csv: $(run_dir)/thresholds.json $(test_maps) $(run_dir)/cv.json
 	$(segline) submit --thresholds $< $(test_maps:%=--maps %) --out $@ \
-	    --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
+	    --cv $(run_dir)/cv.json --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
 
 validate: submissions/$(run).csv  ## check the submission once more
 	$(segline) validate --submission $< --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
@@ -146,8 +146,9 @@ demo: .venv/.installed  ## the whole chain on generated images, a few minutes on
 	    --submission submissions/demo.csv --out data/runs/demo/demo.png
 
 leaderboard: .venv/.installed  ## score every CSV in submissions/ into data/leaderboard.html
-	.venv/bin/jupyter nbconvert --execute --to html --no-input --output-dir data \
-	    --output leaderboard.html notebooks/leaderboard.ipynb
+	.venv/bin/python -m nbconvert --log-level WARN --execute --to html --no-input \
+	    --output-dir data --output leaderboard.html notebooks/leaderboard.ipynb
+	@echo wrote data/leaderboard.html
 
 bench: .venv/.developer  ## speed and memory against named peers
 	.venv/bin/python -m benchmarks

@@ -195,12 +195,17 @@ def cv(
 
 @app.command()
 def submit(
-    thresholds: FilePath, sample: FilePath, images: FilePath, out: FilePath, maps: Maps
+    thresholds: FilePath,
+    cv: FilePath,
+    sample: FilePath,
+    images: FilePath,
+    out: FilePath,
+    maps: Maps,
 ) -> None:
     """Average the folds' test maps and write a checked submission."""
     from segline.stages import submit as stage
 
-    stage.run(maps_paths=maps, thresholds=thresholds, sample=sample, images=images, out=out)
+    stage.run(maps_paths=maps, thresholds=thresholds, cv=cv, sample=sample, images=images, out=out)
 
 
 @app.command()

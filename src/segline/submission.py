@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from segline import rle
+from segline import metrics, rle
 from segline.errors import UserError
 from segline.files import read_csv
 
@@ -125,3 +125,36 @@ def _column_for(rles: list[str]) -> tuple[int, int]:
         numbers = [int(word) for word in encoded.split() if word.isdigit()]
         ends += [start + length - 1 for start, length in zip(numbers[::2], numbers[1::2])]  # noqa: B905
     return (max(ends), 1)
+
+
+def score(submission_path: Path, solution: Path) -> dict[str, Any]:
+    """mAP of IoU of a submission; refuses one that overlaps itself or lacks an image."""
+    truth, ignored = read_solution(solution)
+    rows = {
+        image_id: rles
+        for image_id, rles in read(submission_path).items()
+        if image_id not in ignored
+    }
+    check_ids(rows, truth, submission_path)
+    precision = {
+        image_id: metrics.average_precision(
+            true_labels(image_id, true, solution),
+            decode(image_id, rows[image_id], true.shape, submission_path),
+        )
+        for image_id, true in truth.items()
+    }
+    by_image = np.array(list(precision.values()))
+    return {
+        "mean": float(by_image.mean()),
+        "per_threshold": by_image.mean(axis=0).tolist(),
+        "per_image": {image_id: float(row.mean()) for image_id, row in precision.items()},
+        "n_images": len(precision),
+    }
+
+
+def true_labels(image_id: str, truth: Truth, path: Path) -> np.ndarray:
+    """Label image of one image of a solution; where objects overlap the smaller keeps the pixel."""
+    try:
+        return rle.decode_labels(truth.rles, truth.shape, overlap="smaller")
+    except ValueError as error:
+        raise UserError(f"{path}: image {image_id}: {error}") from None

@@ -12,7 +12,6 @@ from segline import figures, maps, postprocess, submission, tuning
 from segline.console import console
 from segline.files import read_image, read_json, write_csv, write_image
 from segline.manifest import read_images
-from segline.stages import score as scoring
 
 
 def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
@@ -22,7 +21,7 @@ def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
     map_paths = sorted(run_dir.glob("fold_*/test.h5"))
     baseline = run_dir / "baseline.csv"
     write_csv(baseline, _plain_rows(test["image_id"].tolist(), map_paths))
-    ours, plain = scoring.score(csv, solution), scoring.score(baseline, solution)
+    ours, plain = submission.score(csv, solution), submission.score(baseline, solution)
     summary = read_json(run_dir / "cv.json")
     _draw(test, ours["per_image"], map_paths, read_json(run_dir / "thresholds.json"), solution, out)
     console.print(
@@ -65,7 +64,7 @@ def _draw(
         image = read_image(row["image"])[:200, :200]
         probs = maps.read_mean(map_paths, row["image_id"])
         found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
-        true = scoring.true_labels(row["image_id"], truth[row["image_id"]], solution)
+        true = submission.true_labels(row["image_id"], truth[row["image_id"]], solution)
         pictures = {
             f"{modality}, mAP {row['score']:.2f}": figures.outlined(image, None, None),
             "p(body) white, p(border) yellow": _map_picture(probs[:200, :200]),

@@ -9,14 +9,23 @@ import pandas as pd
 
 from segline import maps, submission, tuning
 from segline.console import console
-from segline.files import read_csv, read_json, write_csv
+from segline.files import read_csv, read_json, write_csv, write_json
 from segline.stages.validate import shapes_of
 
 
 def run(
-    *, maps_paths: Sequence[Path], thresholds: Path, sample: Path, images: Path, out: Path
+    *,
+    maps_paths: Sequence[Path],
+    thresholds: Path,
+    cv: Path,
+    sample: Path,
+    images: Path,
+    out: Path,
 ) -> None:
-    """Average the maps of all folds, find instances, check the rows and only then write `out`."""
+    """Average the maps of all folds, find instances, check the rows and only then write `out`.
+
+    The cross-validated figures go beside it, with the suffix .json, so that they travel with the CSV.
+    """
     tuned = read_json(thresholds)
     choice = tuning.Thresholds(**tuned["final"])
     wanted = list(dict.fromkeys(read_csv(sample, submission.COLUMNS, dtype=str)["ImageId"]))
@@ -31,6 +40,7 @@ def run(
     )
     rows = submission.table(found)
     count = submission.check(_by_image(rows), wanted, out, shapes_of(images))
+    write_json(out.with_suffix(".json"), read_json(cv))
     write_csv(out, rows)
     console.print(f"wrote {out}: valid; {len(wanted)} images, {count} instances")
 
