@@ -19,7 +19,7 @@ python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 segline := .venv/bin/python -m segline
 
 .PHONY: help setup demo test test-slow lint data train predict tune score submit validate upload \
-        leaderboard bench preview download clean-run FORCE
+        leaderboard bench readme preview download FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -149,6 +149,9 @@ leaderboard: .venv/.installed  ## score every CSV in submissions/ into data/lead
 	.venv/bin/python -m nbconvert --log-level WARN --execute --to html --no-input \
 	    --output-dir data --output leaderboard.html notebooks/leaderboard.ipynb
 	@echo wrote data/leaderboard.html
+
+readme: .venv/.installed  ## put the measured figures into README
+	@$(segline) readme
 
 bench: .venv/.developer  ## speed and memory against named peers
 	.venv/bin/python -m benchmarks

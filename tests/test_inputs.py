@@ -26,6 +26,16 @@ def test_nuclei_are_the_bright_side_in_every_modality(background, nucleus):
     assert grey[0, 0, 0] < 0.05
 
 
+def test_tissue_so_dense_that_most_of_it_is_dark_is_inverted_all_the_same():
+    image = picture((90, 40, 120), (180, 140, 190))
+    assert inputs.normalise(image, mode="nuclei")[0, 0].min() > 240
+
+
+def test_coloured_fluorescence_on_black_is_not_inverted():
+    image = picture((0, 0, 12), (10, 20, 220))
+    assert inputs.normalise(image, mode="nuclei")[15, 15, 2] > 240
+
+
 def test_rgb_keeps_dark_nuclei_dark():
     rgb = inputs.normalise(picture((230, 230, 230), (90, 90, 90)), mode="rgb")
     assert rgb[15, 15].max() < 10

@@ -239,3 +239,15 @@ def show_cv(cv: FilePath) -> None:
     from segline.stages.cv import print_summary
 
     print_summary(read_json(cv), str(cv))
+
+
+@app.command()
+def readme(
+    readme: FilePath = Path("README.md"),
+    submissions: FilePath = Path("submissions"),
+    blocks: FilePath = Path("benchmarks/results"),
+) -> None:
+    """Put measured figures into README between their markers."""
+    from segline.stages import readme as stage
+
+    stage.run(readme=readme, submissions=submissions, blocks=blocks)

@@ -162,7 +162,7 @@ class Tune(Table):
         0.6,
         0.65,
     )
-    min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (8, 16, 24, 32, 48)
+    min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (10, 20, 30, 45, 60)
     fill_holes: bool = True
 
 

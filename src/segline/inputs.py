@@ -5,20 +5,23 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-BRIGHT_MEDIAN = 80  # of 255; a background above this is bright unless the stretched median is dark
+DARK_MEDIAN = 64  # of 255: a background below this is dark, whatever lies on it
+STAINED_CHROMA = 8  # mean of (largest - smallest channel) above which an image is stained
 MOST_GAIN = 3.0
 
 
 def has_bright_background(image: np.ndarray, *, low: float, high: float) -> bool:
-    """Tell whether most of an (H, W, 3) uint8 image is bright, so that its nuclei are dark.
+    """Tell whether nuclei are the dark side of an (H, W, 3) uint8 image.
 
-    `low` and `high` are the grey levels of the image's darkest and brightest parts. A background is
-    bright when the median lies in the upper half between them, or when it is bright in itself and
-    dense dark tissue merely pulls the median down.
+    They are in stained tissue, however dense: a coloured image whose median is not dark. A grey image
+    has a bright background when its median lies in the upper half between `low` and `high`, the
+    levels of its darkest and brightest parts.
     """
     median = float(np.median(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)))
-    stretched = (median - low) / max(high - low, 1.0)
-    return stretched > 0.5 or (median > BRIGHT_MEDIAN and stretched > 0.3)
+    chroma = float((image.max(axis=2) - image.min(axis=2)).mean())
+    if chroma > STAINED_CHROMA:
+        return median > DARK_MEDIAN
+    return median - low > (high - low) / 2
 
 
 def normalise(

@@ -62,3 +62,54 @@ def _standing(path: Path, samples: dict[str, set[str]], interim: Path) -> Standi
         except UserError as error:
             fault = str(error)
     return Standing(path.stem, dataset, len(found), foreign, result, cv, fault)
+
+
+def with_block(text: str, name: str, content: str, *, where: str) -> str:
+    """`text` with what stands between `<!-- NAME -->` and `<!-- /NAME -->` replaced by `content`."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise UserError(f"{where}: expected the markers {begin} and {end} around the block {name}")
+    return f"{before}{begin}\n{content}\n{end}{after}"
+
+
+def results_table(submissions: Path) -> str:
+    """Markdown: this project's cross-validated figures on DSB2018 beside the public scores."""
+    lines = [
+        "| what | set | mAP | fluorescence | tissue | brightfield |",
+        "|---|---|---|---|---|---|",
+    ]
+    for path in sorted(submissions.glob("*.json")):
+        cv = read_json(path)
+        if cv["dataset"] == "dsb2018":
+            lines.append(_result_row(path.stem, cv))
+    lines += [
+        f"| {name} | stage1_test, 65 images | {score:.3f} | | | |"
+        for name, score in PUBLIC_STAGE1.items()
+    ]
+    return "\n".join(lines)
+
+
+def _result_row(name: str, cv: dict[str, Any]) -> str:
+    error = cv["standard_error"]
+    spread = "" if error is None else f" ± {error:.3f}"
+    folds = "fold" if len(cv["folds"]) == 1 else "folds"
+    where = f"grouped hold-out, {folds} {', '.join(map(str, cv['folds']))}, {cv['n_images']} images"
+    parts = cv["per_modality"]
+    tissue = [parts[name] for name in ("tissue_light", "tissue_purple") if name in parts]
+    columns = [[parts[n]] if n in parts else [] for n in ("fluorescence", "brightfield")]
+    cells = [_pooled_mean(part) for part in (columns[0], tissue, columns[1])]
+    return (
+        f"| **segline `config={name}`** | {where} | **{cv['mean']:.3f}**{spread} | "
+        + " | ".join(cells)
+        + " |"
+    )
+
+
+def _pooled_mean(parts: list[dict[str, Any]]) -> str:
+    """Mean over the images of several modalities."""
+    n_images = sum(part["n_images"] for part in parts)
+    if not n_images:
+        return "-"
+    return f"{sum(part['mean'] * part['n_images'] for part in parts) / n_images:.3f}"

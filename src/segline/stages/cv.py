@@ -32,7 +32,11 @@ def run(
     tuned = read_json(thresholds)
     rows = pd.DataFrame(_row(image, part, tuned) for image, part in _with_parts(table))
     write_csv(scores, rows)
-    summary = summarise(rows) | {"data_hash": data_hash(images), "folds": _folds(table)}
+    summary = summarise(rows) | {
+        "dataset": images.parent.name,
+        "data_hash": data_hash(images),
+        "folds": _folds(table),
+    }
     write_json(out, summary)
     print_summary(summary, f"cross-validated on {len(rows)} images of fold(s) {_folds(table)}")
 

@@ -138,7 +138,7 @@ def _relative(path: Path, root: Path) -> str:
 
 def _manifest(found: Found) -> pd.DataFrame:
     table = pd.DataFrame(found.rows)
-    members = groups.assign(found.borders, list(table["modality"]), joined=found.copies)
+    members = groups.assign(found.borders, joined=found.copies)
     table["group"] = _names(list(table["image_id"]), members)
     return table[list(IMAGE_COLUMNS)]
 
