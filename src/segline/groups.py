@@ -184,7 +184,7 @@ def _loops(across: np.ndarray, down: np.ndarray, rules: Pass) -> list[Loop]:
 
 def _accept(loops: list[Loop], rows: np.ndarray, seams: _Seams) -> list[tuple[int, ...]]:
     """Loops that use no side of an image twice, in terms of the whole pool."""
-    taken = []
+    taken: list[tuple[int, ...]] = []
     for loop in loops:
         a, b, c, d = (int(rows[i]) for i in loop.corners)
         if seams.take([("across", a, b), ("across", c, d), ("down", a, c), ("down", b, d)]):

@@ -39,9 +39,11 @@ def run(*, raw: Path, out: Path, source: str, root: Path | None = None) -> None:
     images = _manifest(found)
     _forget_old_files(out, images)
     found.problems += _copy_companions(opened, out, images)
-    _write_problems(out, found)
+    listed = _write_problems(out, found)
     summary = _data_summary.summarise(images, found.problems, data_hash=found.data_hash())
     console.print(_data_summary.table(summary, title=str(raw)))
+    if found.problems:
+        console.print(f"each problem: {listed}")
     files.write_json(out / "summary.json", summary)
     files.write_csv(out / "images.csv", images)
 
