@@ -27,7 +27,7 @@ def test_nuclei_are_the_bright_side_in_every_modality(background, nucleus):
 
 
 def test_tissue_so_dense_that_most_of_it_is_dark_is_inverted_all_the_same():
-    image = picture((90, 40, 120), (180, 140, 190))
+    image = picture((120, 60, 150), (200, 160, 210))
     assert inputs.normalise(image, mode="nuclei")[0, 0].min() > 240
 
 

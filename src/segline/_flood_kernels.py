@@ -1,26 +1,48 @@
-"""Compiled marker-controlled flooding and hole filling for `postprocess.py`."""
+"""Compiled marker-controlled flooding and hole filling for `postprocess.py`.
+
+Regions, seeds and gaps come as the runs that `_runs.components` finds: begin and end in the
+flattened image, number.
+"""
 
 import numpy as np
 from numba import njit
 
 SEVERAL = -1  # a region with more than one seed; a gap that no single object encloses
+FREE = -1  # a pixel for which seeds compete
 
 
 @njit(cache=True, nogil=True)
-def _seed_of_regions(regions, seeds, n_regions):
+def _seed_of_regions(regions, seed_runs, n_regions):
     """For each region its only seed, 0 without one, SEVERAL with more."""
-    seed_of = np.zeros(n_regions + 1, np.int32)
-    flat_regions = regions.ravel()
-    flat_seeds = seeds.ravel()
-    for p in range(flat_seeds.size):
-        seed = flat_seeds[p]
-        if seed != 0:
-            region = flat_regions[p]
-            if seed_of[region] == 0:
-                seed_of[region] = seed
-            elif seed_of[region] != seed:
-                seed_of[region] = SEVERAL
+    seed_of = np.zeros(n_regions + 1, np.int64)
+    for run in seed_runs:
+        region = regions[run[0]]
+        if seed_of[region] == 0:
+            seed_of[region] = run[2]
+        elif seed_of[region] != run[2]:
+            seed_of[region] = SEVERAL
     return seed_of
+
+
+@njit(cache=True, nogil=True)
+def _laid_out(shape, seeds, region_runs, seed_of, n_seeds, keep_unseeded):
+    """Labels of the pixels that need no flooding, FREE for those that do, in a frame of zeros."""
+    height, width = shape
+    framed = np.zeros((height + 2, width + 2), np.int32)
+    y = 0
+    for run in region_runs:
+        while run[0] >= (y + 1) * width:
+            y += 1
+        first = run[0] - y * width + 1
+        last = run[1] - y * width + 1
+        seed = seed_of[run[2]]
+        if seed == SEVERAL:
+            for x in range(first, last):
+                label = seeds[y, x - 1]
+                framed[y + 1, x] = label if label != 0 else FREE
+        elif seed != 0 or keep_unseeded:
+            framed[y + 1, first:last] = seed if seed != 0 else n_seeds + run[2]
+    return framed
 
 
 @njit(cache=True, nogil=True)
@@ -35,100 +57,97 @@ def _push(p, level, first, last, following):
 
 
 @njit(cache=True, nogil=True)
-def _claim(p, q, level, levels, labels, contested, queue):
-    """Give the free pixel q the label of its neighbour p and queue it."""
-    if contested[q] and labels[q] == 0:
-        labels[q] = labels[p]
-        first, last, following = queue
-        _push(q, min(level, np.int64(levels[q])), first, last, following)
+def _spread(levels, labels, first, last, following):
+    """Let the queued pixels of the framed image claim their free neighbours, highest level first.
+
+    A claimed pixel waits in the queue of its own level, or of the present one if that is lower.
+    """
+    stride = levels.shape[1] + 2
+    for level in range(255, -1, -1):
+        while first[level] >= 0:
+            p = np.int64(first[level])
+            first[level] = following[p]
+            for q in (p - stride, p - 1, p + 1, p + stride):
+                if labels[q] == FREE:
+                    labels[q] = labels[p]
+                    y = q // stride
+                    own = levels[y - 1, q - y * stride - 1]
+                    _push(q, min(level, np.int64(own)), first, last, following)
 
 
 @njit(cache=True, nogil=True)
-def flood(levels, regions, seeds, n_regions, n_seeds, keep_unseeded):
+def flood(levels, regions, region_runs, n_regions, seeds, seed_runs, n_seeds, keep_unseeded):
     """Divide each region among its seeds, highest level first; labels (H, W) int32.
 
     A region with one seed is that seed's; one with none gets a number above n_seeds, or 0 unless
     `keep_unseeded`. Only where seeds compete are pixels queued: one queue a level, first in first
-    out, each pixel once, so the work is linear in the pixels and the outcome does not depend on
-    anything but the input.
+    out, each pixel once. The work is linear in the pixels, the outcome depends on the input alone.
     """
     height, width = regions.shape
-    seed_of = _seed_of_regions(regions, seeds, n_regions)
-    labels = np.zeros((height, width), np.int32)
-    contested = np.zeros(height * width, np.bool_)
-    queue = (np.full(256, -1, np.int64), np.full(256, -1, np.int64), np.empty(0, np.int32))
+    seed_of = _seed_of_regions(regions.ravel(), seed_runs, n_regions)
+    framed = _laid_out(regions.shape, seeds, region_runs, seed_of, n_seeds, keep_unseeded)
     if (seed_of == SEVERAL).any():
-        queue = (queue[0], queue[1], np.empty(height * width, np.int32))
+        labels = framed.ravel()
+        stride = width + 2
+        first = np.full(256, -1, np.int64)
+        last = np.full(256, -1, np.int64)
+        following = np.empty(labels.size, np.int32)
+        y = 0
+        for run in seed_runs:
+            while run[0] >= (y + 1) * width:
+                y += 1
+            for p in range(run[0] + stride + 2 * y + 1, run[1] + stride + 2 * y + 1):
+                near = min(min(labels[p - stride], labels[p + stride]), labels[p - 1])
+                if min(near, labels[p + 1]) == FREE:
+                    _push(p, 255, first, last, following)
+        _spread(levels, labels, first, last, following)
+    return framed[1:-1, 1:-1].copy()
+
+
+@njit(cache=True, nogil=True)
+def _owner_after(owner, label):
+    """The owner of a gap once it has met a label: the same, the first, or SEVERAL."""
+    if label == 0 or label == owner:
+        return owner
+    return label if owner == 0 else SEVERAL
+
+
+@njit(cache=True, nogil=True)
+def _owners(labels, gap_runs, n_gaps):
+    """The object each gap borders on, SEVERAL for more than one or the image's edge."""
+    height, width = labels.shape
     flat = labels.ravel()
-    flat_regions = regions.ravel()
-    flat_seeds = seeds.ravel()
-    for p in range(flat.size):
-        region = flat_regions[p]
-        if region == 0:
+    owners = np.zeros(n_gaps + 1, np.int64)
+    y = 0
+    for run in gap_runs:
+        while run[0] >= (y + 1) * width:
+            y += 1
+        owner = owners[run[2]]
+        if owner == SEVERAL:
             continue
-        seed = seed_of[region]
-        if seed == SEVERAL:
-            contested[p] = True
-            flat[p] = flat_seeds[p]
-            if flat[p] != 0:
-                _push(p, 255, queue[0], queue[1], queue[2])
-        elif seed != 0:
-            flat[p] = seed
-        elif keep_unseeded:
-            flat[p] = n_seeds + region
-    _spread(levels.ravel(), flat, contested, queue, height, width)
-    return labels
+        if y in (0, height - 1) or run[0] == y * width or run[1] == (y + 1) * width:
+            owners[run[2]] = SEVERAL
+            continue
+        owner = _owner_after(owner, flat[run[0] - 1])
+        owner = _owner_after(owner, flat[run[1]])
+        for p in range(run[0], run[1]):
+            owner = _owner_after(owner, flat[p - width])
+            owner = _owner_after(owner, flat[p + width])
+        owners[run[2]] = owner
+    return owners
 
 
 @njit(cache=True, nogil=True)
-def _spread(levels, labels, contested, queue, height, width):
-    first = queue[0]
-    for level in range(255, -1, -1):
-        while first[level] >= 0:
-            p = first[level]
-            first[level] = queue[2][p]
-            y, x = divmod(p, width)
-            if y > 0:
-                _claim(p, p - width, level, levels, labels, contested, queue)
-            if x > 0:
-                _claim(p, p - 1, level, levels, labels, contested, queue)
-            if x + 1 < width:
-                _claim(p, p + 1, level, levels, labels, contested, queue)
-            if y + 1 < height:
-                _claim(p, p + width, level, levels, labels, contested, queue)
-
-
-@njit(cache=True, nogil=True)
-def _meet(owner, gap, label):
-    """Note that a gap borders on an object."""
-    if label != 0 and owner[gap] != label:
-        owner[gap] = label if owner[gap] == 0 else SEVERAL
-
-
-@njit(cache=True, nogil=True)
-def fill_gaps(labels, gaps, n_gaps):
+def fill_gaps(labels, gap_runs, n_gaps):
     """Give each gap that borders on one object only, and not on the image's edge, to that object.
 
-    gaps are the numbered 4-connected regions of the background. Returns a new image.
+    gap_runs are the 4-connected regions of the background. Returns a new image.
     """
-    height, width = labels.shape
-    owner = np.zeros(n_gaps + 1, np.int32)
-    for y in range(height):
-        for x in range(width):
-            gap = gaps[y, x]
-            if gap == 0 or owner[gap] == SEVERAL:
-                continue
-            if y == 0 or x == 0 or y == height - 1 or x == width - 1:
-                owner[gap] = SEVERAL
-                continue
-            _meet(owner, gap, labels[y - 1, x])
-            _meet(owner, gap, labels[y + 1, x])
-            _meet(owner, gap, labels[y, x - 1])
-            _meet(owner, gap, labels[y, x + 1])
     filled = labels.copy()
-    if (owner > 0).any():
-        for y in range(height):
-            for x in range(width):
-                if gaps[y, x] != 0 and owner[gaps[y, x]] > 0:
-                    filled[y, x] = owner[gaps[y, x]]
+    flat = filled.ravel()
+    owners = _owners(labels, gap_runs, n_gaps)
+    for run in gap_runs:
+        if owners[run[2]] > 0:
+            for p in range(run[0], run[1]):
+                flat[p] = owners[run[2]]
     return filled

@@ -3,8 +3,6 @@
 import numpy as np
 from numba import njit
 
-BLOCK = 16
-
 
 @njit(cache=True, nogil=True)
 def _slot(keys, key):
@@ -30,29 +28,12 @@ def _rehashed(keys, values):
 
 
 @njit(cache=True, nogil=True)
-def _pair_end(true, pred, start):
-    """First position after `start` at which either image changes its value."""
-    a = true[start]
-    b = pred[start]
-    x = start + 1
-    while x + BLOCK <= true.size:
-        changed = a ^ a
-        for k in range(BLOCK):
-            changed |= (true[x + k] ^ a) | (pred[x + k] ^ b)
-        if changed != 0:
-            break
-        x += BLOCK
-    while x < true.size and true[x] == a and pred[x] == b:
-        x += 1
-    return x
+def overlap(true, pred, edges, true_max, pred_max):
+    """Sizes of all labels and the pixels of every pair that shares some, in one pass over runs.
 
-
-@njit(cache=True, nogil=True)
-def overlap(true, pred, true_max, pred_max):
-    """Sizes of all labels and the pixels of every pair that shares some, in one pass.
-
-    The pairs live in a hash table that grows with their number, not with the product of the label
-    counts. Returns true_sizes, pred_sizes, and true label, pred label, pixels of each pair.
+    edges are the positions in the flattened images at which either changes. The pairs live in a
+    hash table that grows with their number, not with the product of the label counts. Returns
+    true_sizes, pred_sizes, and true label, pred label, pixels of each pair.
     """
     true_sizes = np.zeros(true_max + 1, np.int64)
     pred_sizes = np.zeros(pred_max + 1, np.int64)
@@ -61,23 +42,31 @@ def overlap(true, pred, true_max, pred_max):
     n = 0
     a = true.ravel()
     b = pred.ravel()
-    x = 0
-    while x < a.size:
-        end = _pair_end(a, b, x)
-        t = a[x]
-        p = b[x]
-        true_sizes[t] += end - x
-        pred_sizes[p] += end - x
+    begin = 0
+    for e in range(edges.size + 1):
+        end = edges[e] if e < edges.size else a.size
+        if begin == end:
+            break
+        t = a[begin]
+        p = b[begin]
+        true_sizes[t] += end - begin
+        pred_sizes[p] += end - begin
         if t != 0 and p != 0:
             key = (np.int64(t) << 32) | np.int64(p)
             i = _slot(keys, key)
             if keys[i] == -1:
                 keys[i] = key
                 n += 1
-            pixels[i] += end - x
+            pixels[i] += end - begin
             if 2 * n > keys.size:
                 keys, pixels = _rehashed(keys, pixels)
-        x = end
+        begin = end
+    return true_sizes, pred_sizes, _listed(keys, pixels, n)
+
+
+@njit(cache=True, nogil=True)
+def _listed(keys, pixels, n):
+    """The table's entries as (3, n): true label, predicted label, pixels."""
     pairs = np.empty((3, n), np.int64)
     n = 0
     for i in range(keys.size):
@@ -86,7 +75,7 @@ def overlap(true, pred, true_max, pred_max):
             pairs[1, n] = keys[i] & 0xFFFFFFFF
             pairs[2, n] = pixels[i]
             n += 1
-    return true_sizes, pred_sizes, pairs
+    return pairs
 
 
 @njit(cache=True, nogil=True)

@@ -6,8 +6,6 @@ Kernels call only kernels of this file, see `_runs.py`.
 import numpy as np
 from numba import njit
 
-BLOCK = 16
-
 # What `parse` found wrong, in the order of `rle.FAULTS`.
 OK, ODD, NOT_A_NUMBER, BAD_START, BAD_LENGTH, OUTSIDE, UNSORTED, OVERLAPPING = range(8)
 
@@ -16,56 +14,32 @@ _SPACE, _MINUS, _ZERO, _NINE = 32, 45, 48, 57
 
 
 @njit(cache=True, nogil=True)
-def _grown(array):
-    longer = np.empty(2 * array.size, array.dtype)
-    longer[: array.size] = array
-    return longer
-
-
-@njit(cache=True, nogil=True)
-def _changes(labels, y, x, last):
-    """Whether row y differs from the row above somewhere in columns x..last."""
-    changed = labels[0, 0] ^ labels[0, 0]
-    if last - x == BLOCK:
-        for k in range(BLOCK):
-            changed |= labels[y, x + k] ^ labels[y - 1, x + k]
-    else:
-        for k in range(x, last):
-            changed |= labels[y, k] ^ labels[y - 1, k]
-    return changed != 0
-
-
-@njit(cache=True, nogil=True)
-def _vertical_runs(labels):
+def _vertical_runs(labels, edges):
     """Runs of equal non-zero label down each column: label, column, first row, length.
 
-    Rows are compared with the row above, in blocks, so that the image is read once in memory
-    order and only places where a run ends cost more than a comparison.
+    They come in the order of their last rows, since the image is read along rows.
     """
     height, width = labels.shape
     opened = np.zeros(width, np.int32)
-    runs = np.empty((1024, 4), np.int32)
+    runs = np.empty((edges.size + width, 4), np.int32)
     n = 0
-    for y in range(1, height + 1):
-        for left in range(0, width, BLOCK):
-            right = min(left + BLOCK, width)
-            if y < height and not _changes(labels, y, left, right):
-                continue
-            for x in range(left, right):
-                label = labels[y - 1, x]
-                if y < height and labels[y, x] == label:
-                    continue
-                if label != 0:
-                    if n == runs.shape[0]:
-                        longer = np.empty((2 * n, 4), np.int32)
-                        longer[:n] = runs
-                        runs = longer
-                    runs[n, 0] = label
-                    runs[n, 1] = x
-                    runs[n, 2] = opened[x]
-                    runs[n, 3] = y - opened[x]
-                    n += 1
-                opened[x] = y
+    y = 1
+    for e in range(edges.size + width):
+        if e < edges.size:
+            while edges[e] >= (y + 1) * width:
+                y += 1
+            x = edges[e] - y * width
+        else:
+            y = height
+            x = e - edges.size
+        label = labels[y - 1, x]
+        if label != 0:
+            runs[n, 0] = label
+            runs[n, 1] = x
+            runs[n, 2] = opened[x]
+            runs[n, 3] = y - opened[x]
+            n += 1
+        opened[x] = y
     return runs[:n]
 
 
@@ -86,14 +60,15 @@ def _counting_order(keys, n_keys):
 
 
 @njit(cache=True, nogil=True)
-def label_runs(labels, highest):
+def label_runs(labels, edges, highest):
     """1-based column-major runs of every label: start, length, and each label's slice of them.
 
+    edges are the positions in the flattened image whose label differs from that of the pixel above.
     Runs end in row order, so a stable sort by column and then by label puts them in RLE order.
     Runs that touch, at the foot of one column and the head of the next, become one.
     """
     height, width = labels.shape
-    runs = _vertical_runs(labels)
+    runs = _vertical_runs(labels, edges)
     by_column, _ = _counting_order(runs[:, 1], width)
     by_label, first = _counting_order(runs[by_column, 0], highest + 1)
     start = np.empty(runs.shape[0], np.int64)

@@ -1,105 +1,170 @@
-"""Compiled scans along the rows of label images: sizes, components, renumbering.
+"""Compiled scans along the rows of label images: sizes, boxes, components, numbering.
 
-Background and the inside of objects change nothing, so the scans leap over blocks of equal pixels
-and work on runs. Kernels call only kernels of their own file: numba's cache watches one file at a
-time, and a call across files would leave stale machine code behind after an edit.
+Pixels change value only at the edges of objects, so the scans first find those places, eight bytes
+of comparison at a time, and then work on the runs between them. A kernel calls only kernels of its
+own file: numba's cache watches one file at a time, and a call across files would leave stale
+machine code behind after an edit.
 """
 
 import numpy as np
 from numba import njit
 
-BLOCK = 16
+CHUNK = 4096
 
 
 @njit(cache=True, nogil=True)
-def _run_end(row, start):
-    """First position after `start` whose value differs from row[start]."""
-    width = row.size
-    value = row[start]
-    x = start + 1
-    while x + BLOCK <= width:
-        changed = value ^ value
-        for k in range(BLOCK):
-            changed |= row[x + k] ^ value
-        if changed != 0:
-            break
-        x += BLOCK
-    while x < width and row[x] == value:
-        x += 1
-    return x
+def _flagged(flags, n_flags, begin, places, n):
+    """Append begin + k for every flag k that is set; `places` must have room."""
+    words = flags.view(np.uint64)
+    for w in range((n_flags + 7) // 8):
+        if words[w] != 0:
+            for k in range(8 * w, 8 * w + 8):
+                places[n] = begin + k
+                n += np.int64(flags[k])
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _with_room(places, n):
+    if n + CHUNK + 8 <= places.size:
+        return places
+    longer = np.empty(2 * places.size + CHUNK + 8, places.dtype)
+    longer[:n] = places[:n]
+    return longer
+
+
+@njit(cache=True, nogil=True)
+def changes(flat, lag):
+    """Ascending positions i >= lag at which flat[i] != flat[i - lag]."""
+    flags = np.zeros(CHUNK + 8, np.uint8)
+    places = np.empty(CHUNK + 8, np.int64)
+    n = 0
+    for begin in range(lag, flat.size, CHUNK):
+        now = flat[begin : begin + CHUNK]
+        past = flat[begin - lag : begin - lag + now.size]
+        for k in range(now.size):
+            flags[k] = now[k] != past[k]
+        flags[now.size : now.size + 8] = 0
+        places = _with_room(places, n)
+        n = _flagged(flags, now.size, begin, places, n)
+    return places[:n]
+
+
+@njit(cache=True, nogil=True)
+def changes_of_two(one, other):
+    """Ascending positions i >= 1 at which either array differs from its value before."""
+    flags = np.zeros(CHUNK + 8, np.uint8)
+    places = np.empty(CHUNK + 8, np.int64)
+    n = 0
+    for begin in range(1, one.size, CHUNK):
+        a = one[begin : begin + CHUNK]
+        b = other[begin : begin + CHUNK]
+        a_past = one[begin - 1 : begin - 1 + a.size]
+        b_past = other[begin - 1 : begin - 1 + a.size]
+        for k in range(a.size):
+            flags[k] = (a[k] != a_past[k]) | (b[k] != b_past[k])
+        flags[a.size : a.size + 8] = 0
+        places = _with_room(places, n)
+        n = _flagged(flags, a.size, begin, places, n)
+    return places[:n]
+
+
+@njit(cache=True, nogil=True)
+def row_runs(image):
+    """(n, 2) begin and end, in the flattened image, of the runs of equal non-zero value in rows."""
+    height, width = image.shape
+    flat = image.ravel()
+    edges = changes(flat, 1)
+    runs = np.empty((edges.size + height + 1, 2), np.int64)
+    n = 0
+    begin = 0
+    row_end = width
+    for i in range(edges.size + 1):
+        end = edges[i] if i < edges.size else flat.size
+        while begin < end:
+            while begin >= row_end:
+                row_end += width
+            stop = min(end, row_end)
+            if flat[begin] != 0:
+                runs[n, 0] = begin
+                runs[n, 1] = stop
+                n += 1
+                begin = stop
+            else:
+                begin = end
+    return runs[:n]
 
 
 @njit(cache=True, nogil=True)
 def sizes(labels, highest):
     """Pixels of each label 0..highest."""
-    counts = np.zeros(highest + 1, np.int64)
+    pixels = np.zeros(highest + 1, np.int64)
     flat = labels.ravel()
-    x = 0
-    while x < flat.size:
-        end = _run_end(flat, x)
-        counts[flat[x]] += end - x
-        x = end
-    return counts
+    begin = 0
+    for end in changes(flat, 1):
+        pixels[flat[begin]] += end - begin
+        begin = end
+    if flat.size > 0:
+        pixels[flat[begin]] += flat.size - begin
+    return pixels
 
 
 @njit(cache=True, nogil=True)
 def boxes(labels, highest):
     """Bounding boxes (highest + 1, 4) as first row, last row + 1, first column, last column + 1."""
     height, width = labels.shape
+    flat = labels.ravel()
     box = np.zeros((highest + 1, 4), np.int64)
     box[:, 0] = height
     box[:, 2] = width
-    for y in range(height):
-        row = labels[y]
-        x = 0
-        while x < width:
-            end = _run_end(row, x)
-            label = row[x]
-            if label != 0:
-                box[label, 0] = min(box[label, 0], y)
-                box[label, 1] = y + 1
-                box[label, 2] = min(box[label, 2], x)
-                box[label, 3] = max(box[label, 3], end)
-            x = end
+    y = 0
+    for run in row_runs(labels):
+        while run[0] >= (y + 1) * width:
+            y += 1
+        label = flat[run[0]]
+        box[label, 0] = min(box[label, 0], y)
+        box[label, 1] = y + 1
+        box[label, 2] = min(box[label, 2], run[0] - y * width)
+        box[label, 3] = max(box[label, 3], run[1] - y * width)
     return box
 
 
 @njit(cache=True, nogil=True)
 def replace(labels, new_label):
-    """new_label[labels] as int32."""
-    out = np.empty(labels.shape, np.int32)
-    source = labels.ravel()
+    """new_label[labels] as int32, for new_label[0] == 0."""
+    out = np.zeros(labels.shape, np.int32)
+    flat = labels.ravel()
     target = out.ravel()
-    for i in range(source.size):
-        target[i] = new_label[source[i]]
+    for run in row_runs(labels):
+        new = new_label[flat[run[0]]]
+        if new != 0:
+            for p in range(run[0], run[1]):
+                target[p] = new
     return out
 
 
 @njit(cache=True, nogil=True)
-def numbers_by_first_pixel(labels, pixels, min_size):
-    """New number of each old label, 1.. in order of first pixel row by row, 0 below min_size."""
-    new_label = np.zeros(pixels.size, np.int32)
+def tidy(labels, highest, min_size):
+    """Without the objects below min_size, the rest numbered by first pixel; and their number."""
     flat = labels.ravel()
-    seen = np.zeros(pixels.size, np.bool_)
-    seen[0] = True
+    runs = row_runs(labels)
+    pixels = np.zeros(highest + 1, np.int64)
+    for run in runs:
+        pixels[flat[run[0]]] += run[1] - run[0]
+    out = np.zeros(labels.shape, np.int32)
+    target = out.ravel()
+    number = np.zeros(highest + 1, np.int32)
     count = 0
-    x = 0
-    while x < flat.size:
-        label = flat[x]
-        if not seen[label]:
-            seen[label] = True
-            if pixels[label] >= min_size:
-                count += 1
-                new_label[label] = count
-        x = _run_end(flat, x)
-    return new_label, count
-
-
-@njit(cache=True, nogil=True)
-def _grown(array):
-    longer = np.empty(2 * array.size, array.dtype)
-    longer[: array.size] = array
-    return longer
+    for run in runs:
+        label = flat[run[0]]
+        if pixels[label] < min_size:
+            continue
+        if number[label] == 0:
+            count += 1
+            number[label] = count
+        for p in range(run[0], run[1]):
+            target[p] = number[label]
+    return out, count
 
 
 @njit(cache=True, nogil=True)
@@ -122,61 +187,47 @@ def _join(parent, i, j):
 
 
 @njit(cache=True, nogil=True)
-def components(image):
-    """4-connected regions of equal non-zero value: labels in order of first pixel, and sizes.
-
-    Runs of a row are joined to touching runs of equal value in the row above (union-find), then
-    painted once.
-    """
-    height, width = image.shape
-    start = np.empty(256, np.int64)
-    end = np.empty(256, np.int64)
-    parent = np.empty(256, np.int64)
-    row_first = np.empty(height + 1, np.int64)
-    n = 0
+def _joined(image, runs):
+    """Union-find parents of runs that touch a run of equal value in the row above."""
+    width = image.shape[1]
+    flat = image.ravel()
+    parent = np.arange(runs.shape[0])
     above = 0
-    for y in range(height):
-        row = image[y]
-        row_first[y] = n
-        above_end = n
-        x = 0
-        while x < width:
-            stop = _run_end(row, x)
-            if row[x] != 0:
-                if n == start.size:
-                    start, end, parent = _grown(start), _grown(end), _grown(parent)
-                start[n], end[n], parent[n] = x, stop, n
-                while above < above_end and end[above] <= x:
-                    above += 1
-                other = above
-                while other < above_end and start[other] < stop:
-                    if image[y - 1, start[other]] == row[x]:
-                        _join(parent, n, other)
-                    other += 1
-                n += 1
-            x = stop
-        above = above_end
-    row_first[height] = n
-    return _painted(height, width, start, end, parent, row_first)
+    for i in range(runs.shape[0]):
+        begin = runs[i, 0] - width
+        end = runs[i, 1] - width
+        while runs[above, 1] <= begin:
+            above += 1
+        other = above
+        while runs[other, 0] < end:
+            if flat[runs[other, 0]] == flat[runs[i, 0]]:
+                _join(parent, i, other)
+            other += 1
+    return parent
 
 
 @njit(cache=True, nogil=True)
-def _painted(height, width, start, end, parent, row_first):
-    n = row_first[height]
-    number = np.empty(n, np.int32)
-    pixels = np.zeros(n + 1, np.int64)
+def components(image):
+    """4-connected regions of equal non-zero value.
+
+    Returns labels (H, W) int32 in order of first pixel, their number, and the runs (n, 3) they
+    consist of: begin and end in the flattened image, label.
+    """
+    pairs = row_runs(image)
+    parent = _joined(image, pairs)
+    runs = np.empty((pairs.shape[0], 3), np.int64)
+    labels = np.zeros(image.shape, np.int32)
+    flat = labels.ravel()
     count = 0
-    for i in range(n):
+    for i in range(pairs.shape[0]):
         root = _root(parent, i)
         if root == i:
             count += 1
-            number[i] = count
+            runs[i, 2] = count
         else:
-            number[i] = number[root]
-        pixels[number[i]] += end[i] - start[i]
-    labels = np.zeros((height, width), np.int32)
-    for y in range(height):
-        for i in range(row_first[y], row_first[y + 1]):
-            labels[y, start[i] : end[i]] = number[i]
-    pixels[0] = height * width - pixels[1:].sum()
-    return labels, pixels[: count + 1]
+            runs[i, 2] = runs[root, 2]
+        runs[i, 0] = pairs[i, 0]
+        runs[i, 1] = pairs[i, 1]
+        for p in range(runs[i, 0], runs[i, 1]):
+            flat[p] = runs[i, 2]
+    return labels, count, runs

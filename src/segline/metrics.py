@@ -55,14 +55,15 @@ def overlap(true: ArrayLike, pred: ArrayLike) -> Overlap:
     >>> overlap([[1, 1, 0]], [[0, 3, 3]]).pairs.tolist()
     [[1], [3], [1]]
     """
-    from segline import _overlap_kernels
+    from segline import _overlap_kernels, _runs
 
     truth = checked(true, name="true")
     guess = checked(pred, name="pred")
     if truth.shape != guess.shape:
         raise ValueError(f"true has shape {truth.shape}, pred {guess.shape}")
+    edges = _runs.changes_of_two(truth.ravel(), guess.ravel())
     highest = truth.max(initial=0), guess.max(initial=0)
-    return Overlap(*_overlap_kernels.overlap(truth, guess, *highest))
+    return Overlap(*_overlap_kernels.overlap(truth, guess, edges, *highest))
 
 
 def iou_matrix(true: ArrayLike, pred: ArrayLike) -> NDArray[np.float64]:

@@ -50,17 +50,14 @@ def instances(
         raise ValueError(f"body has shape {levels.shape}, foreground {inside.shape}")
     mask = inside > _cut(foreground_threshold, "foreground_threshold")
     core = mask & (levels > _cut(seed_threshold, "seed_threshold"))
-    regions, region_sizes = _runs.components(mask)
-    seeds, seed_sizes = _runs.components(core)
+    regions, n_regions, region_runs = _runs.components(mask)
+    seeds, n_seeds, seed_runs = _runs.components(core)
     if _checked_count(min_seed_px, "min_seed_px") > 1:
-        keep, _ = _runs.numbers_by_first_pixel(seeds, seed_sizes, min_seed_px)
-        seeds = _runs.replace(seeds, keep)
-    n_seeds = seed_sizes.size - 1
+        seeds, n_seeds, seed_runs = _runs.components(_runs.tidy(seeds, n_seeds, min_seed_px)[0])
     labels = _flood_kernels.flood(
-        levels, regions, seeds, region_sizes.size - 1, n_seeds, keep_unseeded
+        levels, regions, region_runs, n_regions, seeds, seed_runs, n_seeds, keep_unseeded
     )
-    pixels = _runs.sizes(labels, n_seeds + region_sizes.size - 1)
-    return _finished(labels, pixels, min_size_px, fill_holes)
+    return _finished(labels, n_seeds + n_regions, min_size_px, fill_holes)
 
 
 def components(
@@ -76,23 +73,22 @@ def components(
     from segline import _runs
 
     mask = _as_bytes(foreground, "foreground") > _cut(threshold, "threshold")
-    labels, pixels = _runs.components(mask)
-    return _finished(labels, pixels, min_size_px, fill_holes)
+    labels, n_labels, _ = _runs.components(mask)
+    return _finished(labels, n_labels, min_size_px, fill_holes)
 
 
 def _finished(
-    labels: NDArray[np.int32], pixels: NDArray[np.int64], min_size_px: int, fill_holes: bool
+    labels: NDArray[np.int32], highest: int, min_size_px: int, fill_holes: bool
 ) -> NDArray[np.int32]:
     """Drop what is too small, number the rest by first pixel, fill holes."""
     from segline import _flood_kernels, _runs
 
     smallest = max(_checked_count(min_size_px, "min_size_px"), 1)
-    new_label, _ = _runs.numbers_by_first_pixel(labels, pixels, smallest)
-    labels = _runs.replace(labels, new_label)
+    labels, _ = _runs.tidy(labels, highest, smallest)
     if not fill_holes:
         return labels
-    gaps, gap_sizes = _runs.components(labels == 0)
-    return _flood_kernels.fill_gaps(labels, gaps, gap_sizes.size - 1)
+    _, n_gaps, gap_runs = _runs.components(labels == 0)
+    return _flood_kernels.fill_gaps(labels, gap_runs, n_gaps)
 
 
 def _as_bytes(probabilities: ArrayLike, name: str) -> NDArray[np.uint8]:

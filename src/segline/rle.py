@@ -60,10 +60,12 @@ def encode_labels(labels: ArrayLike) -> list[str]:
 
 def _texts(image: NDArray) -> list[str]:
     from segline import _rle_kernels as kernels
+    from segline import _runs
 
     if image.size == 0:
         return []
-    start, length, slices = kernels.label_runs(image, int(image.max()))
+    edges = _runs.changes(image.ravel(), image.shape[1])
+    start, length, slices = kernels.label_runs(image, edges, int(image.max()))
     text, ends = kernels.write(start, length, slices)
     written = text.tobytes().decode("ascii")
     bounds = pairwise(ends.tolist())
