@@ -65,7 +65,8 @@ def test_a_room_imports_only_its_layer_and_those_above(path):
 
 @pytest.mark.parametrize("stage", ["data", "folds", "tune", "cv", "score", "submit", "validate"])
 def test_stages_without_a_net_start_without_tensorflow(stage):
-    code = f"import sys, segline.stages.{stage}; print(sorted({{'tensorflow', 'keras'}} & set(sys.modules)))"
+    found = "sorted({'tensorflow', 'keras'} & set(sys.modules))"
+    code = f"import sys, segline.stages.{stage}; print({found})"
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

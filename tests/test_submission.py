@@ -47,7 +47,9 @@ def test_a_fault_is_named_with_file_and_image(tmp_path, text, message):
     assert str(tmp_path / "s.csv") in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["b,1 1\na,1 2\na,2 2\n", "b,3 1 1 1\na,1 1\n", "b,1 1 2\na,1 1\n"])
+@pytest.mark.parametrize(
+    "text", ["b,1 1\na,1 2\na,2 2\n", "b,3 1 1 1\na,1 1\n", "b,1 1 2\na,1 1\n"]
+)
 def test_without_sizes_order_and_overlap_are_still_checked(tmp_path, text):
     with pytest.raises(UserError, match="image"):
         check(tmp_path, text, shapes=None)

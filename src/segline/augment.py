@@ -51,7 +51,7 @@ class Augmenter:
         invert: float,
         to_grey: float,
     ) -> None:
-        self._geometry = (crop_px, tuple(scale), rotate, flip)
+        self._geometry = (crop_px, (scale[0], scale[1]), rotate, flip)
         self._photometry = (intensity, colour, blur, noise, invert, to_grey)
         self._of_thread = threading.local()
         margin = ROTATION_MARGIN if rotate else 1.0

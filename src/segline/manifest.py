@@ -14,7 +14,10 @@ from segline import inputs, maps
 from segline.errors import UserError
 from segline.files import read_csv, read_image, read_json, read_labels
 
-IMAGE_COLUMNS = tuple(["image_id", "split", "image", "labels", "height", "width", "n_objects", "modality", "group"])
+IMAGE_COLUMNS = (
+    *("image_id", "split", "image", "labels", "height", "width", "n_objects"),
+    *("modality", "group"),
+)
 CACHE_BYTES = 2**30
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -51,7 +51,7 @@ class Sampler:
         mode: str,
         crop_px: int,
         augmenter: Augmenter | None,
-        border: dict[str, object],
+        border: dict[str, Any],
         w0: float,
         sigma: float,
         class_weights: tuple[float, float],
@@ -62,7 +62,7 @@ class Sampler:
             raise ValueError("no images to draw samples from")
         self._read, self._mode, self._crop_px, self._seed = read, mode, crop_px, seed
         self._augmenter, self._border = augmenter, border
-        self._weighting = {"w0": w0, "sigma": sigma, "class_weights": class_weights}
+        self._weighting: dict[str, Any] = {"w0": w0, "sigma": sigma, "class_weights": class_weights}
         self._cumulative = np.cumsum(sampling_shares(images["modality"], power=modality_power))
         self.weight_scale = 1.0
         self.weight_scale = 1.0 / self._mean_weight()
@@ -130,8 +130,7 @@ def _cut(array: np.ndarray, corner: list[int], side: int) -> np.ndarray:
     """The square of `side` px at `corner` (row, column); beyond the edge the array is mirrored."""
     pads = [(max(0, -c), max(0, c + side - n)) for c, n in zip(corner, array.shape, strict=False)]
     inside = tuple(
-        slice(c + before, c + side - after)
-        for c, (before, after) in zip(corner, pads, strict=True)
+        slice(c + before, c + side - after) for c, (before, after) in zip(corner, pads, strict=True)
     )
     (top, bottom), (left, right) = pads
     return cv2.copyMakeBorder(array[inside], top, bottom, left, right, cv2.BORDER_REFLECT_101)

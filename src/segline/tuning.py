@@ -24,10 +24,8 @@ class Thresholds(NamedTuple):
 
 def grid(axes: dict[str, Sequence[float]]) -> list[Thresholds]:
     """All combinations of the three axes, the last one changing fastest."""
-    return [
-        Thresholds(*values)
-        for values in itertools.product(*(axes[name] for name in Thresholds._fields))
-    ]
+    axis = [axes[name] for name in Thresholds._fields]
+    return [Thresholds(seed, fore, int(size)) for seed, fore, size in itertools.product(*axis)]
 
 
 def instances(probs: np.ndarray, thresholds: Thresholds, *, fill_holes: bool = True) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from segline.models.unet import unet
@@ -9,7 +11,7 @@ from segline.models.unet import unet
 MODELS = {"unet": unet}
 
 
-def build(name: str, *, channels: int, n_outputs: int, seed: int, **size: float) -> keras.Model:
+def build(name: str, *, channels: int, n_outputs: int, seed: int, **size: Any) -> keras.Model:
     """Build net `name` for images (N, H, W, channels); its output is logits (N, H, W, n_outputs).
 
     `size` is passed on (width, depth, stem, dropout). H and W must be multiples of
