@@ -18,7 +18,7 @@ run_dir := data/runs/$(run)
 python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 segline := .venv/bin/python -m segline
 
-.PHONY: help setup demo test test-slow lint data train predict tune score submit validate upload \
+.PHONY: help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
         leaderboard bench readme preview download FORCE
 
 help:  ## this list
@@ -54,7 +54,7 @@ lint: .venv/.developer  ## formatting, rules and types
 # run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
 # settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
 
-staged := data train predict tune score submit validate upload preview download
+staged := data train predict tune score gallery submit validate upload preview download
 ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
@@ -119,6 +119,11 @@ $(run_dir)/thresholds.json: $(oof) $(run_dir)/params/tune.json
 $(run_dir)/cv.json: $(run_dir)/thresholds.json $(oof)
 	$(segline) cv --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) \
 	    --thresholds $< --scores $(run_dir)/scores.csv --out $@
+
+gallery: $(run_dir)/cv.json  ## pictures of the median and the worst out-of-fold results
+	@for n in 0 16; do $(segline) gallery --images $(interim)/images.csv --folds $(interim)/folds.csv \
+	    $(oof:%=--oof %) --thresholds $(run_dir)/thresholds.json --scores $(run_dir)/scores.csv \
+	    --worst $$n --out $(run_dir)/$$([ $$n = 0 ] && echo median || echo worst).png; done
 
 submissions/$(run).csv: $(run_dir)/thresholds.json $(test_maps) $(run_dir)/cv.json
 	$(segline) submit --thresholds $< $(test_maps:%=--maps %) --out $@ \

@@ -194,6 +194,30 @@ def cv(
 
 
 @app.command()
+def gallery(
+    images: FilePath,
+    folds: FilePath,
+    thresholds: FilePath,
+    scores: FilePath,
+    out: FilePath,
+    oof: Maps,
+    worst: Number = 0,
+) -> None:
+    """Draw out-of-fold results: the median image of each modality, or the worst of all."""
+    from segline.stages import gallery as stage
+
+    stage.run(
+        images=images,
+        folds=folds,
+        oof=oof,
+        thresholds=thresholds,
+        scores=scores,
+        worst=worst,
+        out=out,
+    )
+
+
+@app.command()
 def submit(
     thresholds: FilePath,
     cv: FilePath,

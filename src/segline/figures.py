@@ -61,3 +61,36 @@ def sheet(rows: Sequence[Sequence[np.ndarray]], *, gap_px: int = 6) -> np.ndarra
             left += width + gap_px
         top += height + gap_px
     return page
+
+
+def result_row(
+    image: np.ndarray,
+    probs: np.ndarray,
+    truth: np.ndarray,
+    found: np.ndarray,
+    caption: str,
+    *,
+    crop_px: int = 200,
+) -> list[np.ndarray]:
+    """Four captioned pictures of an image's upper left: itself, its maps, true and found outlines.
+
+    `image` (H, W, 3) uint8, `probs` (H, W, 3) uint8 of background, body and border, label images (H, W).
+    """
+    part = np.s_[:crop_px, :crop_px]
+    image = stretched(image[part])
+    body, border = probs[part][..., 1], probs[part][..., 2]
+    maps = np.dstack([np.maximum(body, border)] * 2 + [body])
+    pictures = {
+        caption: outlined(image, None, None),
+        "p(body) white, p(border) yellow": outlined(maps, None, None),
+        "true (green)": outlined(image, truth[part], None),
+        "found (magenta)": outlined(image, None, found[part]),
+    }
+    return [captioned(picture, text) for text, picture in pictures.items()]
+
+
+def stretched(image: np.ndarray) -> np.ndarray:
+    """The image with its grey levels spread over 0..255 and dark ones lifted, for the eye."""
+    low, high = np.percentile(image, [0.5, 99.8])
+    levels = np.clip((image - low) / max(high - low, 1), 0, 1)
+    return (255 * levels**0.7).astype(np.uint8)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from segline import figures, maps, postprocess, submission, tuning
@@ -61,21 +60,10 @@ def _draw(
     rows = []
     for modality, part in test.assign(score=test["image_id"].map(scores)).groupby("modality"):
         row = part.sort_values("score").iloc[(len(part) - 1) // 2]
-        image = read_image(row["image"])[:200, :200]
+        image = read_image(row["image"])
         probs = maps.read_mean(map_paths, row["image_id"])
         found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
         true = submission.true_labels(row["image_id"], truth[row["image_id"]], solution)
-        pictures = {
-            f"{modality}, mAP {row['score']:.2f}": figures.outlined(image, None, None),
-            "p(body) white, p(border) yellow": _map_picture(probs[:200, :200]),
-            "true (green)": figures.outlined(image, true[:200, :200], None),
-            "found (magenta)": figures.outlined(image, None, found[:200, :200]),
-        }
-        rows.append([figures.captioned(picture, text) for text, picture in pictures.items()])
+        caption = f"{modality}, mAP {row['score']:.2f}"
+        rows.append(figures.result_row(image, probs, true, found, caption))
     write_image(out, figures.sheet(rows))
-
-
-def _map_picture(probs: np.ndarray) -> np.ndarray:
-    """Body in grey, border in yellow, at twice the size."""
-    body, border = probs[..., tuning.BODY], probs[..., tuning.BORDER]
-    return np.kron(np.dstack([np.maximum(body, border)] * 2 + [body]), np.ones((2, 2, 1), np.uint8))

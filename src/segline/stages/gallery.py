@@ -1,0 +1,49 @@
+"""A picture of out-of-fold results: of each modality the median image, or the worst images of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from segline import figures, maps, tuning
+from segline.console import console
+from segline.files import read_csv, read_image, read_json, read_labels, write_image
+from segline.manifest import read_out_of_fold
+
+
+def run(
+    *,
+    images: Path,
+    folds: Path,
+    oof: Sequence[Path],
+    thresholds: Path,
+    scores: Path,
+    worst: int,
+    out: Path,
+) -> None:
+    """Draw image, maps, true and found outlines; `worst` > 0 draws that many images of lowest score."""
+    table = read_out_of_fold(images, folds, oof)
+    scored = read_csv(scores, ("image_id", "ap", "part"))[["image_id", "ap", "part"]]
+    table = table.merge(scored, on="image_id")
+    chosen = table.nsmallest(worst, "ap") if worst else _median_of_each_modality(table)
+    tuned = read_json(thresholds)
+    rows = [_pictures(image, tuned) for image in chosen.itertuples(index=False)]
+    write_image(out, figures.sheet(rows))
+    console.print(f"wrote {out} ({len(rows)} images)")
+
+
+def _median_of_each_modality(table: pd.DataFrame) -> pd.DataFrame:
+    ordered = table.sort_values("ap")
+    middle = [part.iloc[(len(part) - 1) // 2] for _, part in ordered.groupby("modality")]
+    return pd.DataFrame(middle)
+
+
+def _pictures(image, tuned) -> list:
+    probs = maps.read(image.oof, image.image_id)
+    choice = tuning.Thresholds(**tuned["parts"][image.part])
+    found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
+    caption = f"{image.modality}, mAP {image.ap:.2f}"
+    pixels, truth = read_image(image.image), read_labels(image.labels)
+    return figures.result_row(pixels, probs, truth, found, caption)
