@@ -65,7 +65,8 @@ def test_validate_passes_and_refuses(files):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("score", "--submission", "no.csv", "--solution", "no.csv"), ("score",), ("scor",)]
+    "arguments",
+    [("score", "--submission", "no.csv", "--solution", "no.csv"), ("score",), ("scor",)],
 )
 def test_a_wrong_call_is_no_traceback(arguments):
     answer = segline(*arguments)

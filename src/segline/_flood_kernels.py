@@ -12,37 +12,65 @@ FREE = -1  # a pixel for which seeds compete
 
 
 @njit(cache=True, nogil=True)
-def _seed_of_regions(regions, seed_runs, n_regions):
-    """For each region its only seed, 0 without one, SEVERAL with more."""
+def _regions_of_seeds(region_runs, seed_runs, n_regions):
+    """The region each run of a seed lies in; and for each region its only seed, 0 or SEVERAL."""
+    region_of = np.empty(seed_runs.shape[0], np.int64)
     seed_of = np.zeros(n_regions + 1, np.int64)
-    for run in seed_runs:
-        region = regions[run[0]]
+    r = 0
+    for i in range(seed_runs.shape[0]):
+        while region_runs[r, 1] <= seed_runs[i, 0]:
+            r += 1
+        region = region_runs[r, 2]
+        region_of[i] = region
         if seed_of[region] == 0:
-            seed_of[region] = run[2]
-        elif seed_of[region] != run[2]:
+            seed_of[region] = seed_runs[i, 2]
+        elif seed_of[region] != seed_runs[i, 2]:
             seed_of[region] = SEVERAL
-    return seed_of
+    return region_of, seed_of
 
 
 @njit(cache=True, nogil=True)
-def _laid_out(shape, seeds, region_runs, seed_of, n_seeds, keep_unseeded):
-    """Labels of the pixels that need no flooding, FREE for those that do, in a frame of zeros."""
-    height, width = shape
-    framed = np.zeros((height + 2, width + 2), np.int32)
+def _framed(runs, shape):
+    """The same runs in an image with a frame one pixel wide."""
+    width = shape[1]
+    moved = runs.copy()
     y = 0
-    for run in region_runs:
-        while run[0] >= (y + 1) * width:
+    for i in range(runs.shape[0]):
+        while runs[i, 0] >= (y + 1) * width:
             y += 1
-        first = run[0] - y * width + 1
-        last = run[1] - y * width + 1
-        seed = seed_of[run[2]]
-        if seed == SEVERAL:
-            for x in range(first, last):
-                label = seeds[y, x - 1]
-                framed[y + 1, x] = label if label != 0 else FREE
-        elif seed != 0 or keep_unseeded:
-            framed[y + 1, first:last] = seed if seed != 0 else n_seeds + run[2]
-    return framed
+        moved[i, 0] += width + 2 * y + 3
+        moved[i, 1] += width + 2 * y + 3
+    return moved
+
+
+@njit(cache=True, nogil=True)
+def _laid_out(n_pixels, region_runs, seed_runs, seed_of, n_seeds, keep_unseeded):
+    """Flat labels of the pixels that need no flooding, FREE for those that do."""
+    labels = np.zeros(n_pixels, np.int32)
+    for run in region_runs:
+        label = seed_of[run[2]]
+        if label == 0 and keep_unseeded:
+            label = n_seeds + run[2]
+        labels[run[0] : run[1]] = FREE if label == SEVERAL else label
+    for run in seed_runs:
+        labels[run[0] : run[1]] = run[2]
+    return labels
+
+
+@njit(cache=True, nogil=True)
+def _by_region(region_of, n_regions):
+    """Stable order of the seeds' runs by region, and where each region begins in it."""
+    first = np.zeros(n_regions + 2, np.int64)
+    for region in region_of:
+        first[region + 1] += 1
+    for region in range(n_regions + 1):
+        first[region + 1] += first[region]
+    place = first.copy()
+    order = np.empty(region_of.size, np.int64)
+    for i in range(region_of.size):
+        order[place[region_of[i]]] = i
+        place[region_of[i]] += 1
+    return order, first
 
 
 @njit(cache=True, nogil=True)
@@ -57,12 +85,20 @@ def _push(p, level, first, last, following):
 
 
 @njit(cache=True, nogil=True)
-def _spread(levels, labels, first, last, following):
-    """Let the queued pixels of the framed image claim their free neighbours, highest level first.
+def _push_rim(run, labels, stride, first, last, following):
+    """Queue a seed run's pixels that have a free neighbour."""
+    for p in range(run[0], run[1]):
+        free = labels[p - stride] == FREE or labels[p + stride] == FREE
+        if free or labels[p - 1] == FREE or labels[p + 1] == FREE:
+            _push(p, 255, first, last, following)
+
+
+@njit(cache=True, nogil=True)
+def _spread(levels, labels, stride, first, last, following):
+    """Let the queued pixels claim their free neighbours, highest level first.
 
     A claimed pixel waits in the queue of its own level, or of the present one if that is lower.
     """
-    stride = levels.shape[1] + 2
     for level in range(255, -1, -1):
         while first[level] >= 0:
             p = np.int64(first[level])
@@ -71,37 +107,35 @@ def _spread(levels, labels, first, last, following):
                 if labels[q] == FREE:
                     labels[q] = labels[p]
                     y = q // stride
-                    own = levels[y - 1, q - y * stride - 1]
-                    _push(q, min(level, np.int64(own)), first, last, following)
+                    own = np.int64(levels[y - 1, q - y * stride - 1])
+                    _push(q, min(level, own), first, last, following)
 
 
 @njit(cache=True, nogil=True)
-def flood(levels, regions, region_runs, n_regions, seeds, seed_runs, n_seeds, keep_unseeded):
+def flood(levels, region_runs, n_regions, seed_runs, n_seeds, keep_unseeded):
     """Divide each region among its seeds, highest level first; labels (H, W) int32.
 
     A region with one seed is that seed's; one with none gets a number above n_seeds, or 0 unless
-    `keep_unseeded`. Only where seeds compete are pixels queued: one queue a level, first in first
-    out, each pixel once. The work is linear in the pixels, the outcome depends on the input alone.
+    `keep_unseeded`. Only where seeds compete are pixels queued, one region after another: one queue
+    a level, first in first out, each pixel once. The work is linear in the pixels, the outcome
+    depends on the input alone. A frame around the image spares tests for its edge.
     """
-    height, width = regions.shape
-    seed_of = _seed_of_regions(regions.ravel(), seed_runs, n_regions)
-    framed = _laid_out(regions.shape, seeds, region_runs, seed_of, n_seeds, keep_unseeded)
-    if (seed_of == SEVERAL).any():
-        labels = framed.ravel()
-        stride = width + 2
-        first = np.full(256, -1, np.int64)
-        last = np.full(256, -1, np.int64)
-        following = np.empty(labels.size, np.int32)
-        y = 0
-        for run in seed_runs:
-            while run[0] >= (y + 1) * width:
-                y += 1
-            for p in range(run[0] + stride + 2 * y + 1, run[1] + stride + 2 * y + 1):
-                near = min(min(labels[p - stride], labels[p + stride]), labels[p - 1])
-                if min(near, labels[p + 1]) == FREE:
-                    _push(p, 255, first, last, following)
-        _spread(levels, labels, first, last, following)
-    return framed[1:-1, 1:-1].copy()
+    height, width = levels.shape
+    stride = width + 2
+    region_of, seed_of = _regions_of_seeds(region_runs, seed_runs, n_regions)
+    seeds = _framed(seed_runs, levels.shape)
+    regions = _framed(region_runs, levels.shape)
+    labels = _laid_out((height + 2) * stride, regions, seeds, seed_of, n_seeds, keep_unseeded)
+    following = np.empty(labels.size, np.int32)
+    first = np.full(256, -1, np.int64)
+    last = np.full(256, -1, np.int64)
+    order, begins = _by_region(region_of, n_regions)
+    for region in range(1, n_regions + 1):
+        if seed_of[region] == SEVERAL:
+            for i in order[begins[region] : begins[region + 1]]:
+                _push_rim(seeds[i], labels, stride, first, last, following)
+            _spread(levels, labels, stride, first, last, following)
+    return labels.reshape(height + 2, stride)[1:-1, 1:-1].copy()
 
 
 @njit(cache=True, nogil=True)

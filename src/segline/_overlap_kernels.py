@@ -6,10 +6,13 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def _slot(keys, key):
-    """Where `key` lies, or belongs, in an open-addressing table; -1 marks a free place."""
+    """Where `key` lies, or belongs, in an open-addressing table; -1 marks a free place.
+
+    Multiplicative hashing: the upper bits of the product with 2^64 / golden ratio.
+    """
     mask = keys.size - 1
-    i = (key ^ (key >> 31)) * 0x9E3779B97F4A7C1
-    i = (i >> 20) & mask
+    mixed = np.uint64(key ^ (key >> 32)) * np.uint64(0x9E3779B97F4A7C15)
+    i = np.int64(mixed >> np.uint64(32)) & mask
     while keys[i] != -1 and keys[i] != key:
         i = (i + 1) & mask
     return i
@@ -28,27 +31,14 @@ def _rehashed(keys, values):
 
 
 @njit(cache=True, nogil=True)
-def overlap(true, pred, edges, true_max, pred_max):
-    """Sizes of all labels and the pixels of every pair that shares some, in one pass over runs.
-
-    edges are the positions in the flattened images at which either changes. The pairs live in a
-    hash table that grows with their number, not with the product of the label counts. Returns
-    true_sizes, pred_sizes, and true label, pred label, pixels of each pair.
-    """
-    true_sizes = np.zeros(true_max + 1, np.int64)
-    pred_sizes = np.zeros(pred_max + 1, np.int64)
-    keys = np.full(256, -1, np.int64)
-    pixels = np.zeros(256, np.int64)
-    n = 0
-    a = true.ravel()
-    b = pred.ravel()
-    begin = 0
-    for e in range(edges.size + 1):
-        end = edges[e] if e < edges.size else a.size
-        if begin == end:
-            break
-        t = a[begin]
-        p = b[begin]
+def _counted(true, pred, edges, e, true_sizes, pred_sizes, keys, pixels, n):
+    """Count runs from the e-th on, until they end or the table is half full."""
+    n_runs = edges.size + 1
+    begin = edges[e - 1] if e > 0 else 0
+    while e < n_runs and 2 * n < keys.size:
+        end = edges[e] if e < edges.size else true.size
+        t = np.uint32(true[begin])
+        p = np.uint32(pred[begin])
         true_sizes[t] += end - begin
         pred_sizes[p] += end - begin
         if t != 0 and p != 0:
@@ -58,9 +48,29 @@ def overlap(true, pred, edges, true_max, pred_max):
                 keys[i] = key
                 n += 1
             pixels[i] += end - begin
-            if 2 * n > keys.size:
-                keys, pixels = _rehashed(keys, pixels)
         begin = end
+        e += 1
+    return e, n
+
+
+@njit(cache=True, nogil=True)
+def overlap(true, pred, edges, true_max, pred_max):
+    """Sizes of all labels and the pixels of every pair that shares some, in one pass over runs.
+
+    true and pred are flattened images, edges the positions at which either changes. The pairs live
+    in a hash table that grows with their number, not with the product of the label counts. Returns
+    true_sizes, pred_sizes, and true label, pred label, pixels of each pair.
+    """
+    true_sizes = np.zeros(true_max + 1, np.int64)
+    pred_sizes = np.zeros(pred_max + 1, np.int64)
+    keys = np.full(256, -1, np.int64)
+    pixels = np.zeros(256, np.int64)
+    e = 0
+    n = 0
+    while true.size > 0 and e <= edges.size:
+        e, n = _counted(true, pred, edges, e, true_sizes, pred_sizes, keys, pixels, n)
+        if 2 * n >= keys.size:
+            keys, pixels = _rehashed(keys, pixels)
     return true_sizes, pred_sizes, _listed(keys, pixels, n)
 
 

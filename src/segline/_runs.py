@@ -207,17 +207,15 @@ def _joined(image, runs):
 
 
 @njit(cache=True, nogil=True)
-def components(image):
-    """4-connected regions of equal non-zero value.
+def component_runs(image):
+    """4-connected regions of equal non-zero value, as runs.
 
-    Returns labels (H, W) int32 in order of first pixel, their number, and the runs (n, 3) they
-    consist of: begin and end in the flattened image, label.
+    Returns (n, 3) begin and end in the flattened image and the region's number, 1.. in order of
+    first pixel; and the number of regions.
     """
     pairs = row_runs(image)
     parent = _joined(image, pairs)
     runs = np.empty((pairs.shape[0], 3), np.int64)
-    labels = np.zeros(image.shape, np.int32)
-    flat = labels.ravel()
     count = 0
     for i in range(pairs.shape[0]):
         root = _root(parent, i)
@@ -228,6 +226,15 @@ def components(image):
             runs[i, 2] = runs[root, 2]
         runs[i, 0] = pairs[i, 0]
         runs[i, 1] = pairs[i, 1]
-        for p in range(runs[i, 0], runs[i, 1]):
-            flat[p] = runs[i, 2]
-    return labels, count, runs
+    return runs, count
+
+
+@njit(cache=True, nogil=True)
+def painted(runs, shape):
+    """Label image (H, W) int32 of runs: begin, end, label."""
+    labels = np.zeros(shape, np.int32)
+    flat = labels.ravel()
+    for run in runs:
+        for p in range(run[0], run[1]):
+            flat[p] = run[2]
+    return labels

@@ -40,8 +40,8 @@ class Pass(NamedTuple):
 
 
 # Set so that mirrored edges, which cannot belong together, give no loop among stage 1's images.
-PASSES = (Pass(6, 0, 60), Pass(4, -4, 30), Pass(3, -10, 20), Pass(2, -20, 20), Pass(2, -5, 0))
-PAIR_RIVALS, PAIR_EVIDENCE = 1, 10
+PASSES = (Pass(6, 0, 60), Pass(4, -4, 30), Pass(3, -10, 20), Pass(2, -20, 20), Pass(2, -5, 1))
+PAIR_RIVALS, PAIR_EVIDENCE = 1, 16
 
 SIDES = ("right", "left", "bottom", "top")
 Borders = dict[str, np.ndarray]  # side -> (N_LINES, L, 3) uint8, outermost line first
@@ -91,10 +91,8 @@ def find_joins(lines: Borders) -> list[tuple[int, ...]]:
             loops = _accept(_loops(across, down, rules), free, seams)
             joins += loops
             free = np.setdiff1d(free, np.array([i for loop in loops for i in loop], int))
-    if n >= SMALL_POOL:
-        across, down = _pool_evidence(lines, np.arange(n), PAIR_RIVALS)
-        joins += seams.pairs(across, down, PAIR_EVIDENCE)
-    return joins
+    across, down = _pool_evidence(lines, np.arange(n), PAIR_RIVALS)
+    return joins + seams.pairs(across, down, PAIR_EVIDENCE)
 
 
 def _pool_evidence(lines: Borders, rows: np.ndarray, rivals: int) -> tuple[np.ndarray, np.ndarray]:
@@ -112,6 +110,7 @@ def _evidence(ends: np.ndarray, starts: np.ndarray, rivals: int) -> np.ndarray:
     """
     first, second = _profile(ends), _profile(starts)
     n = len(first)
+    rivals = min(rivals, n - 1)
     total = np.zeros((n, n), np.float32)
     for low, high in BANDS:
         a, b = (x[:, low:high] for x in (first, second))

@@ -80,7 +80,8 @@ def split_components(labels: ArrayLike) -> NDArray[np.int32]:
     """
     from segline import _runs
 
-    return _runs.components(checked(labels))[0]
+    image = checked(labels)
+    return _runs.painted(_runs.component_runs(image)[0], image.shape)
 
 
 def from_masks(masks: Iterable[ArrayLike]) -> NDArray[np.int32]:

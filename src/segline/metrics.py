@@ -61,9 +61,9 @@ def overlap(true: ArrayLike, pred: ArrayLike) -> Overlap:
     guess = checked(pred, name="pred")
     if truth.shape != guess.shape:
         raise ValueError(f"true has shape {truth.shape}, pred {guess.shape}")
-    edges = _runs.changes_of_two(truth.ravel(), guess.ravel())
+    flat = truth.ravel(), guess.ravel()
     highest = truth.max(initial=0), guess.max(initial=0)
-    return Overlap(*_overlap_kernels.overlap(truth, guess, edges, *highest))
+    return Overlap(*_overlap_kernels.overlap(*flat, _runs.changes_of_two(*flat), *highest))
 
 
 def iou_matrix(true: ArrayLike, pred: ArrayLike) -> NDArray[np.float64]:

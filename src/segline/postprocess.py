@@ -50,13 +50,12 @@ def instances(
         raise ValueError(f"body has shape {levels.shape}, foreground {inside.shape}")
     mask = inside > _cut(foreground_threshold, "foreground_threshold")
     core = mask & (levels > _cut(seed_threshold, "seed_threshold"))
-    regions, n_regions, region_runs = _runs.components(mask)
-    seeds, n_seeds, seed_runs = _runs.components(core)
+    regions, n_regions = _runs.component_runs(mask)
+    seeds, n_seeds = _runs.component_runs(core)
     if _checked_count(min_seed_px, "min_seed_px") > 1:
-        seeds, n_seeds, seed_runs = _runs.components(_runs.tidy(seeds, n_seeds, min_seed_px)[0])
-    labels = _flood_kernels.flood(
-        levels, regions, region_runs, n_regions, seeds, seed_runs, n_seeds, keep_unseeded
-    )
+        large, n_seeds = _runs.tidy(_runs.painted(seeds, mask.shape), n_seeds, min_seed_px)
+        seeds, n_seeds = _runs.component_runs(large)
+    labels = _flood_kernels.flood(levels, regions, n_regions, seeds, n_seeds, keep_unseeded)
     return _finished(labels, n_seeds + n_regions, min_size_px, fill_holes)
 
 
@@ -73,8 +72,8 @@ def components(
     from segline import _runs
 
     mask = _as_bytes(foreground, "foreground") > _cut(threshold, "threshold")
-    labels, n_labels, _ = _runs.components(mask)
-    return _finished(labels, n_labels, min_size_px, fill_holes)
+    runs, n_regions = _runs.component_runs(mask)
+    return _finished(_runs.painted(runs, mask.shape), n_regions, min_size_px, fill_holes)
 
 
 def _finished(
@@ -87,8 +86,8 @@ def _finished(
     labels, _ = _runs.tidy(labels, highest, smallest)
     if not fill_holes:
         return labels
-    _, n_gaps, gap_runs = _runs.components(labels == 0)
-    return _flood_kernels.fill_gaps(labels, gap_runs, n_gaps)
+    gaps, n_gaps = _runs.component_runs(labels == 0)
+    return _flood_kernels.fill_gaps(labels, gaps, n_gaps)
 
 
 def _as_bytes(probabilities: ArrayLike, name: str) -> NDArray[np.uint8]:

@@ -30,7 +30,10 @@ def run(
     if not fresh:
         if any(out.glob("fold_*/model.keras")):
             _refuse_change(out / "params/train.json", stages["train"], f"run {out.name} is trained")
-        _refuse_change(dataset / "data.json", stages["data"], f"data set {dataset.name} is made")
+        if (dataset / "images.csv").exists():
+            _refuse_change(
+                dataset / "data.json", stages["data"], f"data set {dataset.name} is made"
+            )
     for name, values in stages.items():
         write_text_if_changed(out / "params" / f"{name}.json", to_json(values))
     write_text_if_changed(dataset / "data.json", to_json(stages["data"]))
