@@ -144,44 +144,58 @@ def nearest_two(labels, boxes, reach):
     height, width = labels.shape
     nearest = np.full((height, width), np.inf, np.float32)
     second = np.full((height, width), np.inf, np.float32)
-    site = np.empty(width, np.int64)
-    rise = np.empty(width, np.int64)
-    begins = np.empty(width, np.int64)
+    envelope = (np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int64))
+    squared = np.empty(width, np.float32)
     n_objects = 0
     for label in range(1, boxes.shape[0]):
         box = boxes[label]
         if box[1] <= box[0]:
             continue
         top, bottom = max(box[0] - reach, 0), min(box[1] + reach, height)
-        left, right = max(box[2] - reach, 0), min(box[3] + reach, width)
         steps = np.empty((bottom - top, box[3] - box[2]), np.int32)
-        if not _column_steps(labels, label, box, top, bottom, steps):
-            continue
-        n_objects += 1
-        for y in range(top, bottom):
-            last = -1
-            for x in range(box[2], box[3]):
-                step = np.int64(steps[y - top, x - box[2]])
-                if step <= reach:
-                    last = _add_parabola(x, step * step, site, rise, last, begins)
-            if last >= 0:
-                _keep_two(nearest[y], second[y], left, right, site, rise, begins, last)
+        if _column_steps(labels, label, box, top, bottom, steps):
+            n_objects += 1
+            _merge_window(steps, box, top, reach, envelope, squared, nearest, second)
     return nearest, second, n_objects
 
 
 @njit(cache=True, nogil=True)
-def _keep_two(nearest, second, left, right, site, rise, begins, last):
-    """Merge one object's distances along a row into the two smallest so far."""
-    i = 0
-    for x in range(left, right):
-        while i < last and begins[i + 1] <= x:
-            i += 1
-        squared = np.float32((x - site[i]) * (x - site[i]) + rise[i])
-        if squared < nearest[x]:
-            second[x] = nearest[x]
-            nearest[x] = squared
-        elif squared < second[x]:
-            second[x] = squared
+def _merge_window(steps, box, top, reach, envelope, squared, nearest, second):
+    """Merge one object's distances into the two smallest so far, rows top.. and `reach` around."""
+    width = nearest.shape[1]
+    for row in range(steps.shape[0]):
+        y = top + row
+        away = max(max(box[0] - y, y - box[1] + 1), 0)
+        wide = np.int64(np.sqrt(reach * reach - away * away)) + 1
+        left, right = max(box[2] - wide, 0), min(box[3] + wide, width)
+        if _row_distances(steps[row], box[2], reach, left, right, envelope, squared):
+            near = nearest[y]
+            next_near = second[y]
+            for x in range(left, right):
+                new = squared[x]
+                old = near[x]
+                next_near[x] = min(next_near[x], max(old, new))
+                near[x] = min(old, new)
+
+
+@njit(cache=True, nogil=True)
+def _row_distances(steps, offset, reach, left, right, envelope, squared):
+    """Squared distances along a row, given those along its columns; False if none is in reach."""
+    site, rise, begins = envelope
+    last = -1
+    for column in range(steps.size):
+        step = np.int64(steps[column])
+        if step <= reach:
+            last = _add_parabola(offset + column, step * step, site, rise, last, begins)
+    if last < 0:
+        return False
+    x = left
+    for i in range(last + 1):
+        end = right if i == last else min(max(begins[i + 1], x), right)
+        while x < end:
+            squared[x] = (x - site[i]) * (x - site[i]) + rise[i]
+            x += 1
+    return True
 
 
 @njit(cache=True, nogil=True)

@@ -1,6 +1,6 @@
 """Compiled marker-controlled flooding and hole filling for `postprocess.py`.
 
-Regions, seeds and gaps come as the runs that `_runs.components` finds: begin and end in the
+Regions, seeds and gaps come as the runs that `_runs.component_runs` finds: begin and end in the
 flattened image, number.
 """
 
@@ -74,68 +74,93 @@ def _by_region(region_of, n_regions):
 
 
 @njit(cache=True, nogil=True)
-def _push(p, level, first, last, following):
-    """Append pixel p to the queue of its level."""
-    following[p] = -1
+def _push(n, p, level, first, last, waiting):
+    """Append pixel p, as the n-th that waits, to the queue of its level."""
+    waiting[n, 0] = p
+    waiting[n, 1] = -1
     if first[level] < 0:
-        first[level] = p
+        first[level] = n
     else:
-        following[last[level]] = p
-    last[level] = p
+        waiting[last[level], 1] = n
+    last[level] = n
 
 
 @njit(cache=True, nogil=True)
-def _push_rim(run, labels, stride, first, last, following):
-    """Queue a seed run's pixels that have a free neighbour."""
+def _push_rim(n, run, labels, stride, first, last, waiting):
+    """Queue a seed run's pixels that have a free neighbour; the new number of waiting pixels."""
     for p in range(run[0], run[1]):
         free = labels[p - stride] == FREE or labels[p + stride] == FREE
         if free or labels[p - 1] == FREE or labels[p + 1] == FREE:
-            _push(p, 255, first, last, following)
+            _push(n, p, 255, first, last, waiting)
+            n += 1
+    return n
 
 
 @njit(cache=True, nogil=True)
-def _spread(levels, labels, stride, first, last, following):
-    """Let the queued pixels claim their free neighbours, highest level first.
+def _spread(n, levels, labels, stride, first, last, waiting):
+    """Let the n waiting pixels claim their free neighbours, highest level first.
 
     A claimed pixel waits in the queue of its own level, or of the present one if that is lower.
     """
     for level in range(255, -1, -1):
         while first[level] >= 0:
-            p = np.int64(first[level])
-            first[level] = following[p]
+            p = np.int64(waiting[first[level], 0])
+            first[level] = waiting[first[level], 1]
             for q in (p - stride, p - 1, p + 1, p + stride):
                 if labels[q] == FREE:
                     labels[q] = labels[p]
                     y = q // stride
                     own = np.int64(levels[y - 1, q - y * stride - 1])
-                    _push(q, min(level, own), first, last, following)
+                    _push(n, q, min(level, own), first, last, waiting)
+                    n += 1
+
+
+@njit(cache=True, nogil=True)
+def _flood_contested(levels, labels, seeds, seed_of, order, begins, waiting):
+    """Flood the regions with several seeds, one after another: small ones stay in the cache.
+
+    Apart from `flood` because a kernel counts references to arrays of its own in its loops.
+    """
+    stride = levels.shape[1] + 2
+    first = np.full(256, -1, np.int64)
+    last = np.full(256, -1, np.int64)
+    for region in range(1, seed_of.size):
+        if seed_of[region] == SEVERAL:
+            n = 0
+            for i in order[begins[region] : begins[region + 1]]:
+                n = _push_rim(n, seeds[i], labels, stride, first, last, waiting)
+            _spread(n, levels, labels, stride, first, last, waiting)
+
+
+@njit(cache=True, nogil=True)
+def _largest_contested(region_runs, seed_of):
+    """Pixels of the largest region with several seeds."""
+    pixels = np.zeros(seed_of.size, np.int64)
+    for run in region_runs:
+        if seed_of[run[2]] == SEVERAL:
+            pixels[run[2]] += run[1] - run[0]
+    return pixels.max()
 
 
 @njit(cache=True, nogil=True)
 def flood(levels, region_runs, n_regions, seed_runs, n_seeds, keep_unseeded):
-    """Divide each region among its seeds, highest level first; labels (H, W) int32.
+    """Divide each region among its seeds, highest level first; int32 labels (H + 2, W + 2).
 
     A region with one seed is that seed's; one with none gets a number above n_seeds, or 0 unless
     `keep_unseeded`. Only where seeds compete are pixels queued, one region after another: one queue
     a level, first in first out, each pixel once. The work is linear in the pixels, the outcome
-    depends on the input alone. A frame around the image spares tests for its edge.
+    depends on the input alone. The frame of zeros around the image spares tests for its edge.
     """
     height, width = levels.shape
-    stride = width + 2
     region_of, seed_of = _regions_of_seeds(region_runs, seed_runs, n_regions)
     seeds = _framed(seed_runs, levels.shape)
     regions = _framed(region_runs, levels.shape)
-    labels = _laid_out((height + 2) * stride, regions, seeds, seed_of, n_seeds, keep_unseeded)
-    following = np.empty(labels.size, np.int32)
-    first = np.full(256, -1, np.int64)
-    last = np.full(256, -1, np.int64)
+    n_pixels = (height + 2) * (width + 2)
+    labels = _laid_out(n_pixels, regions, seeds, seed_of, n_seeds, keep_unseeded)
     order, begins = _by_region(region_of, n_regions)
-    for region in range(1, n_regions + 1):
-        if seed_of[region] == SEVERAL:
-            for i in order[begins[region] : begins[region + 1]]:
-                _push_rim(seeds[i], labels, stride, first, last, following)
-            _spread(levels, labels, stride, first, last, following)
-    return labels.reshape(height + 2, stride)[1:-1, 1:-1].copy()
+    waiting = np.empty((_largest_contested(region_runs, seed_of), 2), np.int32)
+    _flood_contested(levels, labels, seeds, seed_of, order, begins, waiting)
+    return labels.reshape(height + 2, width + 2)
 
 
 @njit(cache=True, nogil=True)
@@ -175,13 +200,11 @@ def _owners(labels, gap_runs, n_gaps):
 def fill_gaps(labels, gap_runs, n_gaps):
     """Give each gap that borders on one object only, and not on the image's edge, to that object.
 
-    gap_runs are the 4-connected regions of the background. Returns a new image.
+    gap_runs are the 4-connected regions of the background. Changes `labels`.
     """
-    filled = labels.copy()
-    flat = filled.ravel()
+    flat = labels.ravel()
     owners = _owners(labels, gap_runs, n_gaps)
     for run in gap_runs:
         if owners[run[2]] > 0:
             for p in range(run[0], run[1]):
                 flat[p] = owners[run[2]]
-    return filled

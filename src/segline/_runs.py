@@ -144,26 +144,32 @@ def replace(labels, new_label):
 
 
 @njit(cache=True, nogil=True)
-def tidy(labels, highest, min_size):
-    """Without the objects below min_size, the rest numbered by first pixel; and their number."""
+def tidy(labels, highest, min_size, frame):
+    """Without the objects below min_size, the rest numbered by first pixel; and their number.
+
+    A frame of background, that many px wide, is cut off.
+    """
     flat = labels.ravel()
     runs = row_runs(labels)
     pixels = np.zeros(highest + 1, np.int64)
     for run in runs:
         pixels[flat[run[0]]] += run[1] - run[0]
-    out = np.zeros(labels.shape, np.int32)
-    target = out.ravel()
+    width = labels.shape[1]
+    out = np.zeros((labels.shape[0] - 2 * frame, width - 2 * frame), np.int32)
     number = np.zeros(highest + 1, np.int32)
     count = 0
+    y = 0
     for run in runs:
+        while run[0] >= (y + 1) * width:
+            y += 1
         label = flat[run[0]]
         if pixels[label] < min_size:
             continue
         if number[label] == 0:
             count += 1
             number[label] = count
-        for p in range(run[0], run[1]):
-            target[p] = number[label]
+        for x in range(run[0] - y * width - frame, run[1] - y * width - frame):
+            out[y - frame, x] = number[label]
     return out, count
 
 

@@ -53,10 +53,10 @@ def instances(
     regions, n_regions = _runs.component_runs(mask)
     seeds, n_seeds = _runs.component_runs(core)
     if _checked_count(min_seed_px, "min_seed_px") > 1:
-        large, n_seeds = _runs.tidy(_runs.painted(seeds, mask.shape), n_seeds, min_seed_px)
+        large, n_seeds = _runs.tidy(_runs.painted(seeds, mask.shape), n_seeds, min_seed_px, 0)
         seeds, n_seeds = _runs.component_runs(large)
-    labels = _flood_kernels.flood(levels, regions, n_regions, seeds, n_seeds, keep_unseeded)
-    return _finished(labels, n_seeds + n_regions, min_size_px, fill_holes)
+    framed = _flood_kernels.flood(levels, regions, n_regions, seeds, n_seeds, keep_unseeded)
+    return _finished(framed, 1, n_seeds + n_regions, min_size_px, fill_holes)
 
 
 def components(
@@ -73,21 +73,21 @@ def components(
 
     mask = _as_bytes(foreground, "foreground") > _cut(threshold, "threshold")
     runs, n_regions = _runs.component_runs(mask)
-    return _finished(_runs.painted(runs, mask.shape), n_regions, min_size_px, fill_holes)
+    return _finished(_runs.painted(runs, mask.shape), 0, n_regions, min_size_px, fill_holes)
 
 
 def _finished(
-    labels: NDArray[np.int32], highest: int, min_size_px: int, fill_holes: bool
+    labels: NDArray[np.int32], frame: int, highest: int, min_size_px: int, fill_holes: bool
 ) -> NDArray[np.int32]:
-    """Drop what is too small, number the rest by first pixel, fill holes."""
+    """Cut off the frame, drop what is too small, number the rest by first pixel, fill holes."""
     from segline import _flood_kernels, _runs
 
     smallest = max(_checked_count(min_size_px, "min_size_px"), 1)
-    labels, _ = _runs.tidy(labels, highest, smallest)
-    if not fill_holes:
-        return labels
-    gaps, n_gaps = _runs.component_runs(labels == 0)
-    return _flood_kernels.fill_gaps(labels, gaps, n_gaps)
+    kept, _ = _runs.tidy(labels, highest, smallest, frame)
+    if fill_holes:
+        gaps, n_gaps = _runs.component_runs(kept == 0)
+        _flood_kernels.fill_gaps(kept, gaps, n_gaps)
+    return kept
 
 
 def _as_bytes(probabilities: ArrayLike, name: str) -> NDArray[np.uint8]:
