@@ -41,7 +41,7 @@ class Pass(NamedTuple):
 
 # Set so that mirrored edges, which cannot belong together, give no loop among stage 1's images.
 PASSES = (Pass(6, 0, 60), Pass(4, -4, 30), Pass(3, -10, 20), Pass(2, -20, 20), Pass(2, -5, 1))
-PAIR_RIVALS, PAIR_EVIDENCE = 1, 16
+PAIR_RIVALS, PAIR_EVIDENCE = 1, 24  # mirrored edges give no pair from 16 on
 
 SIDES = ("right", "left", "bottom", "top")
 Borders = dict[str, np.ndarray]  # side -> (N_LINES, L, 3) uint8, outermost line first
