@@ -1,3 +1,8 @@
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -115,3 +120,22 @@ def test_from_masks_refuses():
         labels.from_masks([[[1, 0]], [[1]]])
     with pytest.raises(ValueError, match=r"mask 0 must be \(H, W\)"):
         labels.from_masks([[1, 0]])
+
+
+@pytest.mark.parametrize("path", sorted(Path(labels.__file__).parent.glob("_*s.py")), ids=str)
+def test_kernel_modules_stand_alone(path):
+    """Numba's cache does not see an edit in another file, so kernels call none of another file."""
+    names = [
+        name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [node.names[0].name])
+    ]
+    assert sorted(set(names)) == ["numba", "numpy"]
+
+
+def test_importing_the_core_leaves_numba_alone():
+    core = ["rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess"]
+    code = f"import sys; from segline import {', '.join(core)}; print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

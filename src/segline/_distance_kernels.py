@@ -2,6 +2,7 @@
 
 Two passes: distances along columns first, then along each row the lower envelope of the parabolas
 they raise (Felzenszwalb and Huttenlocher 2012, "Distance transforms of sampled functions").
+Kernels call only kernels of this file, see `_runs.py`.
 """
 
 import numpy as np
@@ -233,42 +234,3 @@ def mark_gaps(labels, gap_px, classes, border):
                         owner[y + dy, x + dx] = label
                     elif owner[y + dy, x + dx] != label:
                         classes[y + dy, x + dx] = border
-
-
-@njit(cache=True, nogil=True)
-def classes_by_distance(labels, squared, limit):
-    """0 background, 2 where the squared distance is at most limit[label], else 1."""
-    classes = np.zeros(labels.shape, np.uint8)
-    for y in range(labels.shape[0]):
-        for x in range(labels.shape[1]):
-            label = labels[y, x]
-            if label != 0:
-                classes[y, x] = 2 if squared[y, x] <= limit[label] else 1
-    return classes
-
-
-@njit(cache=True, nogil=True)
-def share_of_largest(labels, squared, highest):
-    """Distance over the largest of its label, float32; FAR counts as the largest."""
-    largest = np.zeros(highest + 1, np.int32)
-    for y in range(labels.shape[0]):
-        for x in range(labels.shape[1]):
-            label = labels[y, x]
-            largest[label] = max(largest[label], squared[y, x])
-    share = np.zeros(labels.shape, np.float32)
-    for y in range(labels.shape[0]):
-        for x in range(labels.shape[1]):
-            if labels[y, x] != 0:
-                share[y, x] = np.sqrt(squared[y, x] / largest[labels[y, x]])
-    return share
-
-
-@njit(cache=True, nogil=True)
-def signed_root(labels, squared, limit):
-    """Root of the squared distance, at most `limit`, negative in the background."""
-    signed = np.empty(labels.shape, np.float32)
-    for y in range(labels.shape[0]):
-        for x in range(labels.shape[1]):
-            away = limit if squared[y, x] == FAR else min(np.sqrt(squared[y, x]), limit)
-            signed[y, x] = away if labels[y, x] != 0 else -away
-    return signed

@@ -2,6 +2,7 @@
 
 Regions, seeds and gaps come as the runs that `_runs.component_runs` finds: begin and end in the
 flattened image, number.
+Kernels call only kernels of this file, see `_runs.py`.
 """
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""Compiled overlap counting and match counting for `metrics.py`."""
+"""Compiled overlap counting and match counting for `metrics.py`.
+
+Kernels call only kernels of this file, see `_runs.py`.
+"""
 
 import numpy as np
 from numba import njit

@@ -6,7 +6,7 @@ Kernels call only kernels of this file, see `_runs.py`.
 import numpy as np
 from numba import njit
 
-# What `parse` found wrong, in the order of `rle.FAULTS`.
+# What `parse` finds wrong; `rle.py` has the words for it.
 OK, ODD, NOT_A_NUMBER, BAD_START, BAD_LENGTH, OUTSIDE, UNSORTED, OVERLAPPING = range(8)
 
 _TOO_LARGE = 1 << 50
@@ -165,6 +165,34 @@ def _fault(begin, count, previous_begin, previous_end, n_pixels):
 
 
 @njit(cache=True, nogil=True)
+def _parse_one(text, i, end, n_pixels, start, length, n):
+    """Read text[i:end] as runs, the n-th and later; the new n, the fault, and the numbers read."""
+    numbers = 0
+    begin = 0
+    previous_begin = 0
+    previous_end = 0
+    while True:
+        while i < end and text[i] == _SPACE:
+            i += 1
+        if i == end:
+            return n, ODD if numbers % 2 == 1 else OK, numbers
+        number, i = _read_number(text, i, end)
+        numbers += 1
+        is_start = numbers % 2 == 1
+        begin = number if is_start else begin
+        count = 1 if is_start else number
+        fault = _fault(begin, count, previous_begin, previous_end, n_pixels)
+        if fault != OK:
+            return n, fault, numbers
+        if not is_start:
+            start[n] = begin
+            length[n] = count
+            n += 1
+            previous_begin = begin
+            previous_end = begin + count
+
+
+@njit(cache=True, nogil=True)
 def parse(text, ends, n_pixels):
     """Read the strings text[ends[i]:ends[i + 1]] as runs.
 
@@ -177,36 +205,11 @@ def parse(text, ends, n_pixels):
     slices = np.zeros(n_strings + 1, np.int64)
     n = 0
     for string in range(n_strings):
-        slices[string] = n
-        i = ends[string]
-        end = ends[string + 1]
-        numbers = 0
-        begin = 0
-        previous_begin = 0
-        previous_end = 0
-        while True:
-            while i < end and text[i] == _SPACE:
-                i += 1
-            if i == end:
-                break
-            number, i = _read_number(text, i, end)
-            numbers += 1
-            if numbers % 2 == 1:
-                begin = number
-                fault = _fault(begin, 1, previous_begin, previous_end, n_pixels)
-            else:
-                fault = _fault(begin, number, previous_begin, previous_end, n_pixels)
-            if fault != OK:
-                return start, length, slices, (fault, string, numbers)
-            if numbers % 2 == 0:
-                start[n] = begin
-                length[n] = number
-                n += 1
-                previous_begin = begin
-                previous_end = begin + number
-        if numbers % 2 == 1:
-            return start, length, slices, (ODD, string, numbers)
-    slices[n_strings] = n
+        begin, end = ends[string], ends[string + 1]
+        n, fault, numbers = _parse_one(text, begin, end, n_pixels, start, length, n)
+        if fault != OK:
+            return start, length, slices, (fault, string, numbers)
+        slices[string + 1] = n
     return start[:n], length[:n], slices, (OK, 0, 0)
 
 

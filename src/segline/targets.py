@@ -31,7 +31,7 @@ def body_border(
     >>> body_border([[0, 1, 1, 1, 0, 2]], gap_px=1)
     array([[0, 2, 1, 2, 2, 2]], dtype=uint8)
     """
-    from segline import _distance_kernels, _runs
+    from segline import _distance_kernels, _runs, _target_kernels
 
     _check_widths(widths)
     if gap_px < 0:
@@ -41,7 +41,7 @@ def body_border(
     limits, pxs = np.array(widths, np.float64).T
     width_px = pxs[np.searchsorted(limits, pixels, side="right")]
     squared = _distance_kernels.to_other_label(image, False)
-    classes = _distance_kernels.classes_by_distance(image, squared, width_px**2)
+    classes = _target_kernels.classes_by_distance(image, squared, width_px**2)
     if gap_px:
         _distance_kernels.mark_gaps(image, gap_px, classes, BORDER)
     return classes
@@ -65,11 +65,11 @@ def distance(labels: ArrayLike) -> NDArray[np.float32]:
     >>> distance([[0, 1, 1, 1, 0]])
     array([[0. , 0.5, 1. , 0.5, 0. ]], dtype=float32)
     """
-    from segline import _distance_kernels
+    from segline import _distance_kernels, _target_kernels
 
     image = checked(labels)
     squared = _distance_kernels.to_other_label(image, False)
-    return _distance_kernels.share_of_largest(image, squared, image.max(initial=0))
+    return _target_kernels.share_of_largest(image, squared, image.max(initial=0))
 
 
 def signed_distance(labels: ArrayLike, *, limit_px: float = math.inf) -> NDArray[np.float32]:
@@ -83,10 +83,10 @@ def signed_distance(labels: ArrayLike, *, limit_px: float = math.inf) -> NDArray
     >>> signed_distance([[0, 0, 1, 1, 1]])
     array([[-2., -1.,  1.,  2.,  3.]], dtype=float32)
     """
-    from segline import _distance_kernels
+    from segline import _distance_kernels, _target_kernels
 
     if not limit_px > 0:
         raise ValueError(f"limit_px must be above 0, got {limit_px}")
     image = checked(labels)
     squared = _distance_kernels.to_other_label(image, True)
-    return _distance_kernels.signed_root(image, squared, limit_px)
+    return _target_kernels.signed_root(image, squared, _distance_kernels.FAR, float(limit_px))

@@ -1,0 +1,1 @@
+"""Measured comparisons of the numeric core with its peers: `python -m benchmarks`."""
