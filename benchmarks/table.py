@@ -1,8 +1,4 @@
-"""The measured numbers as Markdown, and their place in README."""
-
-from pathlib import Path
-
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+"""The measured numbers as Markdown."""
 
 
 def markdown(result: dict) -> str:
@@ -49,15 +45,6 @@ def _gain(compile_seconds: dict, scorer: dict) -> str:
         f"What numba buys: the scorer in plain numpy takes {_ms(scorer['plain'])} ms on the larger "
         f"image, {times:.1f} times as long. Its price: compiling all kernels takes "
         f"{compile_seconds['cold']:.0f} s once, loading them from the cache "
-        f"{compile_seconds['cached']:.1f} s a process."
+        f"{compile_seconds['cached']:.1f} s a process.\n\n"
+        "![Time against image size and against the number of objects](benchmarks/results/growth.png)"
     )
-
-
-def place(text: str, readme: Path) -> None:
-    """Put the table between README's markers; ValueError when they are missing."""
-    old = readme.read_text()
-    before, begin, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{readme} lacks the lines {BEGIN} and {END}")
-    readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")

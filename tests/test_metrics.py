@@ -108,6 +108,22 @@ def test_equals_brute_force(true, data):
     np.testing.assert_allclose(shown, ious.reshape(shown.shape), rtol=1e-15)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_equals_stardist_away_from_ties(seed):
+    matching = pytest.importorskip("stardist.matching", reason="only `make bench` installs it")
+    true = cases.crowd(40, 150, radius=11, seed=seed)
+    pred = np.roll(cases.crowd(43, 150, radius=11, seed=seed), (1, 2), axis=(0, 1))
+    thresholds = [k / 20 + 1e-3 for k in range(10, 20)]  # no IoU of small objects lies just there
+    theirs = [matching.matching(true, pred, thresh=t) for t in thresholds]
+    hits, false_alarms, misses = metrics.match_counts(true, pred, thresholds)
+    assert hits.tolist() == [m.tp for m in theirs]
+    assert false_alarms.tolist() == [m.fp for m in theirs]
+    assert misses.tolist() == [m.fn for m in theirs]
+    np.testing.assert_allclose(
+        metrics.average_precision(true, pred, thresholds), [m.accuracy for m in theirs]
+    )
+
+
 @settings(max_examples=80, deadline=None)
 @given(cases.label_images(), st.integers(0, 2**32 - 1))
 def test_invariances(true, seed):
