@@ -159,12 +159,27 @@ def test_rows_without_image_are_listed(raw):
     assert problems == [("ghost", "labels without image", f"2 rows in {LABELS}")]
 
 
+def test_without_the_csv_the_masks_are_the_truth(raw):
+    with_csv = load(raw)
+    (raw / LABELS).unlink()
+    record = load(raw)
+    assert record.labels.tolist() == with_csv.labels.tolist()
+    assert kinds(record) == ["overlapping masks"]
+
+
+def test_neither_csv_nor_masks_is_refused(raw):
+    (raw / LABELS).unlink()
+    shutil.rmtree(raw / "stage1_train/a/masks")
+    with pytest.raises(UserError, match=f"neither {LABELS} nor masks; supply with"):
+        open_raw("dsb2018", raw)
+
+
 def test_missing_files_are_named_with_the_commands_that_supply_them(tmp_path):
     with pytest.raises(UserError) as error:
         open_raw("dsb2018", tmp_path)
     for words in (
         str(tmp_path),
-        "stage1_train.zip, stage1_test.zip, stage1_train_labels.csv",
+        "stage1_train.zip, stage1_test.zip",
         "make download`",
         "make download source=kaggle`",
         "make data raw=DIR`",

@@ -1,7 +1,8 @@
 """The raw files of the 2018 Data Science Bowl, as zips or as the folders that unpacking them gives.
 
     stage1_train.zip or stage1_train/       <id>/images/<id>.png and <id>/masks/*.png
-    stage1_train_labels.csv                 ImageId,EncodedPixels: the truth, one row a mask
+    stage1_train_labels.csv                 ImageId,EncodedPixels: the truth, one row a mask; without
+                                            it the masks are
     stage1_test.zip or stage1_test/         <id>/images/<id>.png
     stage1_sample_submission.csv            optional, as is stage1_solution.csv
 
@@ -33,7 +34,6 @@ def open_raw(raw: Path) -> Dsb2018:
     """Open a raw folder; UserError naming what is missing and the commands that can supply it."""
     names = list(SPLITS.values())
     missing = [f"{n}.zip" for n in names if not _place(raw, n).exists()]
-    missing += [] if (raw / LABELS).is_file() else [LABELS]
     if missing:
         raise UserError(f"{raw}: missing {', '.join(missing)}; supply with {SUPPLY}")
     return Dsb2018(raw)
@@ -50,11 +50,13 @@ class Dsb2018:
         self.sample = _if_there(raw / "stage1_sample_submission.csv")
         self.solution = _if_there(raw / "stage1_solution.csv")
         self._members = {split: Members(_place(raw, name)) for split, name in SPLITS.items()}
-        self._rles = _read_labels(raw / LABELS)
         train = self._members["train"].images
+        if not (raw / LABELS).is_file() and not self._members["train"].masks:
+            raise UserError(f"{raw}: neither {LABELS} nor masks; supply with {SUPPLY}")
+        self._rles = _read_labels(raw / LABELS) if (raw / LABELS).is_file() else None
         self.problems = [
             Problem(image_id, "labels without image", f"{len(rles)} rows in {LABELS}")
-            for image_id, rles in self._rles.items()
+            for image_id, rles in (self._rles or {}).items()
             if image_id not in train
         ]
 
@@ -79,8 +81,8 @@ class Dsb2018:
         assert record.image is not None
         shape = (record.image.shape[0], record.image.shape[1])
         masks = self._masks(record, shape)
-        rows = self._rles.get(record.key.image_id)
-        if rows is None and masks:
+        rows = None if self._rles is None else self._rles.get(record.key.image_id)
+        if rows is None and masks and self._rles is not None:
             record.note("not in the label CSV", f"{len(masks)} PNG masks are used")
         given = list(masks.values()) if rows is None else _valid(record, rows, shape)
         if rows is not None and masks:
