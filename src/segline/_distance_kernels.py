@@ -64,13 +64,8 @@ def _fill_segment(steps, left, right, width, site, rise, begins, out):
             last = _add_parabola(x, squared, site, rise, last, begins)
     if right < width:
         last = _add_parabola(right, 0, site, rise, last, begins)
-    if last < 0:
-        return
-    i = 0
-    for x in range(left, right):
-        while i < last and begins[i + 1] <= x:
-            i += 1
-        out[x] = (x - site[i]) * (x - site[i]) + rise[i]
+    if last >= 0:
+        _fill_row(left, right, site, rise, begins, last, out)
 
 
 @njit(cache=True, nogil=True)
@@ -145,8 +140,9 @@ def nearest_two(labels, boxes, reach):
     height, width = labels.shape
     nearest = np.full((height, width), np.inf, np.float32)
     second = np.full((height, width), np.inf, np.float32)
-    envelope = (np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int64))
-    squared = np.empty(width, np.float32)
+    site = np.empty(width, np.int64)
+    rise = np.empty(width, np.int64)
+    begins = np.empty(width, np.int64)
     n_objects = 0
     for label in range(1, boxes.shape[0]):
         box = boxes[label]
@@ -156,47 +152,51 @@ def nearest_two(labels, boxes, reach):
         steps = np.empty((bottom - top, box[3] - box[2]), np.int32)
         if _column_steps(labels, label, box, top, bottom, steps):
             n_objects += 1
-            _merge_window(steps, box, top, reach, envelope, squared, nearest, second)
+            _merge_window(steps, box, top, reach, site, rise, begins, nearest, second)
     return nearest, second, n_objects
 
 
 @njit(cache=True, nogil=True)
-def _merge_window(steps, box, top, reach, envelope, squared, nearest, second):
+def _merge_window(steps, box, top, reach, site, rise, begins, nearest, second):
     """Merge one object's distances into the two smallest so far, rows top.. and `reach` around."""
     width = nearest.shape[1]
+    squared = np.empty(width, np.float32)
     for row in range(steps.shape[0]):
         y = top + row
         away = max(max(box[0] - y, y - box[1] + 1), 0)
         wide = np.int64(np.sqrt(reach * reach - away * away)) + 1
         left, right = max(box[2] - wide, 0), min(box[3] + wide, width)
-        if _row_distances(steps[row], box[2], reach, left, right, envelope, squared):
-            near = nearest[y]
-            next_near = second[y]
-            for x in range(left, right):
-                new = squared[x]
-                old = near[x]
-                next_near[x] = min(next_near[x], max(old, new))
-                near[x] = min(old, new)
+        last = -1
+        for x in range(box[2], box[3]):
+            step = np.int64(steps[row, x - box[2]])
+            if step <= reach:
+                last = _add_parabola(x, step * step, site, rise, last, begins)
+        if last >= 0:
+            _fill_row(left, right, site, rise, begins, last, squared)
+            _keep_two(nearest[y], second[y], squared, left, right)
 
 
 @njit(cache=True, nogil=True)
-def _row_distances(steps, offset, reach, left, right, envelope, squared):
-    """Squared distances along a row, given those along its columns; False if none is in reach."""
-    site, rise, begins = envelope
-    last = -1
-    for column in range(steps.size):
-        step = np.int64(steps[column])
-        if step <= reach:
-            last = _add_parabola(offset + column, step * step, site, rise, last, begins)
-    if last < 0:
-        return False
+def _fill_row(left, right, site, rise, begins, last, squared):
+    """The lower envelope's values from left to right - 1."""
     x = left
     for i in range(last + 1):
         end = right if i == last else min(max(begins[i + 1], x), right)
-        while x < end:
-            squared[x] = (x - site[i]) * (x - site[i]) + rise[i]
-            x += 1
-    return True
+        for q in range(x, end):
+            squared[q] = (q - site[i]) * (q - site[i]) + rise[i]
+        x = end
+
+
+@njit(cache=True, nogil=True)
+def _keep_two(nearest, second, squared, left, right):
+    """The two smallest of nearest, second and squared, without a branch."""
+    for x in range(left, right):
+        low = nearest[x]
+        high = squared[x]
+        swap = high < low
+        nearest[x] = high if swap else low
+        high = low if swap else high
+        second[x] = high if high < second[x] else second[x]
 
 
 @njit(cache=True, nogil=True)
