@@ -13,7 +13,7 @@ def thresholder():
     x = keras.layers.UpSampling2D(8)(x)
     both = keras.layers.Concatenate()([image, x])
     logits = keras.layers.Conv2D(2, 1)(both)
-    model = keras.Model(image, logits)
+    model = keras.Model(image, {"classes": logits})
     kernel = np.zeros((1, 1, 2, 2), np.float32)
     kernel[0, 0, 0, 1] = 40.0
     model.layers[-1].set_weights([kernel, np.array([20.0, 0.0], np.float32)])
@@ -41,7 +41,9 @@ def test_no_pixel_shifts_through_padding_symmetries_and_tiles(
 
 
 def test_eight_symmetries_make_the_answer_symmetric():
-    net = models.build("unet", channels=1, n_outputs=3, seed=0, width=4, depth=2)
+    net = models.build(
+        "unet", channels=1, outputs={"classes": 3, "distance": 1}, seed=0, width=4, depth=2
+    )
     image = np.random.default_rng(0).random((32, 32, 1)).astype(np.float32)
     options = {"symmetries": 8, "tile_px": 64, "overlap_px": 8}
     straight = inference.probability_map(net, image, **options)
@@ -51,9 +53,30 @@ def test_eight_symmetries_make_the_answer_symmetric():
 
 @pytest.mark.parametrize(("stem", "depth", "stride"), [(1, 3, 8), (2, 3, 16), (4, 2, 16)])
 def test_the_stride_is_read_from_the_net(stem, depth, stride):
-    net = models.build("unet", channels=1, n_outputs=3, seed=0, width=4, depth=depth, stem=stem)
+    net = models.build(
+        "unet",
+        channels=1,
+        outputs={"classes": 3, "distance": 1},
+        seed=0,
+        width=4,
+        depth=depth,
+        stem=stem,
+    )
     assert inference._stride(net) == stride
-    assert net(np.zeros((1, stride, 2 * stride, 1), np.float32)).shape == (1, stride, 2 * stride, 3)
+    out = net(np.zeros((1, stride, 2 * stride, 1), np.float32))
+    assert out["classes"].shape == (1, stride, 2 * stride, 3)
+    assert out["distance"].shape == (1, stride, 2 * stride, 1)
+
+
+def test_distance_is_the_last_channel_and_lies_in_0_to_1():
+    net = models.build(
+        "unet", channels=1, outputs={"classes": 3, "distance": 1}, seed=0, width=4, depth=2
+    )
+    image = np.random.default_rng(0).random((20, 31, 1)).astype(np.float32)
+    probs = inference.probability_map(net, image, symmetries=1, tile_px=64, overlap_px=8)
+    assert probs.shape == (20, 31, 4)
+    assert probs[..., :3].sum(-1) == pytest.approx(1, abs=1e-5)
+    assert 0 < probs[..., 3].min() < probs[..., 3].max() < 1
 
 
 def test_starts_cover_the_side_with_the_overlap():

@@ -58,11 +58,16 @@ class Input(Table):
 
 
 class Target(Table):
-    """Width of the border class: `border_px[i]` up to `border_area_px[i]` px of area, the last above."""
+    """What the net learns.
+
+    Width of the border class: `border_px[i]` up to `border_area_px[i]` px of area, the last above. With
+    `distance` a second output learns how deep each pixel lies in its object.
+    """
 
     border_area_px: tuple[Count, ...] = (300, 2000)
     border_px: tuple[Count, ...] = (1, 2, 3)
     gap_px: Annotated[int, Field(ge=0)] = 0
+    distance: bool = False
 
     @model_validator(mode="after")
     def _one_more_width(self) -> Target:
@@ -104,9 +109,13 @@ class Model(Table):
 
 
 class Loss(Table):
-    """Terms of the loss and their weights in the sum; a term of weight 0 is left out."""
+    """Terms of the classes' loss and their weights in the sum, and the weight of the distance output.
+
+    A term of weight 0 is left out.
+    """
 
     terms: dict[str, Annotated[float, Field(ge=0)]] = {"cross_entropy": 1.0, "dice": 0.5}
+    distance: Annotated[float, Field(ge=0)] = 1.0
 
     @model_validator(mode="after")
     def _terms_exist(self) -> Loss:
@@ -150,7 +159,10 @@ class Predict(Table):
 
 
 class Tune(Table):
-    """The grid on which thresholds are searched by the competition's metric."""
+    """The grid on which thresholds are searched by the competition's metric.
+
+    `surface` is the map that seeds are cut from and that is flooded.
+    """
 
     seed_threshold: Annotated[tuple[Unit, ...], Several] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
     foreground_threshold: Annotated[tuple[Unit, ...], Several] = (
@@ -164,6 +176,7 @@ class Tune(Table):
     )
     min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (10, 20, 30, 45, 60)
     fill_holes: bool = True
+    surface: Literal["body", "distance"] = "body"
 
 
 class Config(Table):
@@ -193,6 +206,8 @@ class Config(Table):
                 f"train.crop_px={self.train.crop_px} must be a multiple of {step} "
                 f"(model.stem * 2**model.depth)"
             )
+        if self.tune.surface == "distance" and not self.target.distance:
+            raise ValueError("tune.surface=distance needs target.distance=true")
         return self
 
     @property

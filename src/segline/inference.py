@@ -13,7 +13,9 @@ Predict = Callable[[np.ndarray], np.ndarray]
 def probability_map(
     model: keras.Model, image: np.ndarray, *, symmetries: int, tile_px: int, overlap_px: int
 ) -> np.ndarray:
-    """Softmax probabilities (H, W, n_outputs) float32 of an image (H, W, C) float32, any H and W.
+    """Probabilities (H, W, n) float32 of an image (H, W, C) float32, any H and W.
+
+    The channels are the softmax of the output `classes`, then, if the net has it, `distance` in 0..1.
 
     `symmetries` 1, 2, 4 or 8 averages over the first so many of the square's symmetries. Images above
     `tile_px` a side are predicted in tiles that share `overlap_px` and are blended linearly there.
@@ -31,13 +33,19 @@ def _mean_over_symmetries(model: keras.Model, image: np.ndarray, symmetries: int
     padded, (height, width) = _padded(image, multiple=_stride(model))
     for turns, mirror in list(_symmetries())[:symmetries]:
         turned = np.rot90(padded[:, ::-1] if mirror else padded, turns)
-        logits = model(np.ascontiguousarray(turned)[None], training=False)
-        probs = keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
-        back = np.rot90(probs, -turns)
+        back = np.rot90(_activated(model, np.ascontiguousarray(turned)), -turns)
         back = back[:, ::-1] if mirror else back
         total = back if total is None else total + back
     assert total is not None
     return (total / symmetries)[:height, :width]
+
+
+def _activated(model: keras.Model, image: np.ndarray) -> np.ndarray:
+    logits = model(image[None], training=False)
+    parts = [keras.ops.softmax(logits["classes"])]
+    if "distance" in logits:
+        parts.append(keras.ops.sigmoid(logits["distance"]))
+    return np.concatenate([keras.ops.convert_to_numpy(part)[0] for part in parts], axis=-1)
 
 
 def _symmetries() -> Iterator[tuple[int, bool]]:

@@ -54,7 +54,7 @@ def _row(image: Any, part: str, tuned: dict[str, Any]) -> dict[str, Any]:
     choice = tuning.Thresholds(**tuned["parts"][part])
     probs = maps.read(image.oof, image.image_id)
     truth = read_labels(image.labels)
-    found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
+    found = tuning.instances(probs, choice, **tuned["options"])
     tp, fp, fn = metrics.match_counts(truth, found, metrics.THRESHOLDS)
     counts = {
         f"{name}_{percent}": int(value)

@@ -62,7 +62,7 @@ def _draw(
         row = part.sort_values("score").iloc[(len(part) - 1) // 2]
         image = read_image(row["image"])
         probs = maps.read_mean(map_paths, row["image_id"])
-        found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
+        found = tuning.instances(probs, choice, **tuned["options"])
         true = submission.true_labels(row["image_id"], truth[row["image_id"]], solution)
         caption = f"{modality}, mAP {row['score']:.2f}"
         rows.append(figures.result_row(image, probs, true, found, caption))

@@ -43,7 +43,7 @@ def _median_of_each_modality(table: pd.DataFrame) -> pd.DataFrame:
 def _pictures(image, tuned) -> list:
     probs = maps.read(image.oof, image.image_id)
     choice = tuning.Thresholds(**tuned["parts"][image.part])
-    found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
+    found = tuning.instances(probs, choice, **tuned["options"])
     caption = f"{image.modality}, mAP {image.ap:.2f}"
     pixels, truth = read_image(image.image), read_labels(image.labels)
     return figures.result_row(pixels, probs, truth, found, caption)

@@ -32,9 +32,7 @@ def run(
     found = (
         (
             image_id,
-            tuning.instances(
-                maps.read_mean(maps_paths, image_id), choice, fill_holes=tuned["fill_holes"]
-            ),
+            tuning.instances(maps.read_mean(maps_paths, image_id), choice, **tuned["options"]),
         )
         for image_id in wanted
     )
