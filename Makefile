@@ -10,6 +10,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 config := quick
 fold :=
 set :=
+base :=
 fresh :=
 source_option := $(if $(filter command,$(firstword $(origin source))),$(source),broad)
 
@@ -54,7 +55,7 @@ lint: .venv/.developer  ## formatting, rules and types
 # run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
 # settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
 
-staged := data train predict tune score gallery submit validate upload preview download
+staged := data train predict tune score compare gallery submit validate upload preview download
 ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
@@ -119,6 +120,9 @@ $(run_dir)/thresholds.json: $(oof) $(run_dir)/params/tune.json
 $(run_dir)/cv.json: $(run_dir)/thresholds.json $(oof)
 	$(segline) cv --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) \
 	    --thresholds $< --scores $(run_dir)/scores.csv --out $@
+
+compare: $(run_dir)/cv.json  ## gain over the run base=NAME, with a bootstrap over whole fields
+	@$(segline) compare --base data/runs/$(base)/scores.csv --other $(run_dir)/scores.csv
 
 gallery: $(run_dir)/cv.json  ## pictures of the median and the worst out-of-fold results
 	@for n in 0 16; do $(segline) gallery --images $(interim)/images.csv --folds $(interim)/folds.csv \

@@ -12,7 +12,7 @@ LAYERS = [
     {
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
-        *("crowds", "checks"),
+        *("crowds", "checks", "uncertainty"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),

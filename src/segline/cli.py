@@ -257,6 +257,14 @@ def demo(run: FilePath, interim: FilePath, submission: FilePath, out: FilePath) 
 
 
 @app.command()
+def compare(base: FilePath, other: FilePath) -> None:
+    """Gain of one run over another (two scores.csv), with a bootstrap over groups."""
+    from segline.stages import compare as stage
+
+    stage.run(base=base, other=other)
+
+
+@app.command()
 def show_cv(cv: FilePath) -> None:
     """Print the table of a finished cv.json."""
     from segline.files import read_json

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.table import Table
 
@@ -14,6 +13,7 @@ from segline import maps, metrics, tuning
 from segline.console import console
 from segline.files import read_json, read_labels, write_csv, write_json
 from segline.manifest import data_hash, read_out_of_fold
+from segline.uncertainty import clustered_error
 
 PERCENT = [round(100 * t) for t in metrics.THRESHOLDS]
 
@@ -95,17 +95,6 @@ def summarise(rows: pd.DataFrame) -> dict[str, Any]:
         "per_threshold": precision.mean(axis=0).tolist(),
         "per_modality": by_modality,
     }
-
-
-def clustered_error(values: pd.Series, groups: pd.Series) -> float | None:
-    """Standard error of the mean when the images of a group vary together; None for one group.
-
-    sqrt(G / (G - 1) * sum over groups of (sum of deviations)^2) / n.
-    """
-    sums = (values - values.mean()).groupby(groups.to_numpy()).sum()
-    if len(sums) < 2:
-        return None
-    return float(np.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum()) / len(values))
 
 
 def print_summary(summary: dict[str, Any], title: str) -> None:
