@@ -19,7 +19,7 @@ run_dir := data/runs/$(run)
 python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 segline := .venv/bin/python -m segline
 
-.PHONY: help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
+.PHONY: blend blended help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
         leaderboard bench readme preview download FORCE
 
 help:  ## this list
@@ -55,7 +55,7 @@ lint: .venv/.developer  ## formatting, rules and types
 # run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
 # settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
 
-staged := data train predict tune score compare gallery submit validate upload preview download
+staged := data train predict tune score compare gallery submit validate upload preview download blended
 ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
@@ -146,6 +146,29 @@ preview: $(manifest)  ## a picture of augmented samples, targets and weights
 download: | .venv/.installed  ## DSB2018 from the Broad's BBBC038, or source=kaggle
 	$(segline) download --out data/raw/dsb2018 --source $(source_option)
 endif
+
+# --- several runs at once ------------------------------------------------------------------------
+# The maps of the runs are averaged, thresholds tuned once, and the result is a run called a+b.
+
+configs :=
+space := $(subst ,, )
+blend := $(subst $(space),+,$(strip $(configs)))
+blend_maps = $(addprefix --$(1) ,$(foreach c,$(configs),$(sort $(wildcard data/runs/$(c)/fold_*/$(2).h5))))
+
+blend: .venv/.installed  ## average the maps of configs="a b", tune once, write submissions/a+b.csv
+	@test -n "$(blend)" || { echo 'make: blend needs configs="a b"' >&2; exit 2; }
+	@for name in $(configs); do $(MAKE) submit config=$$name; done
+	@$(MAKE) blended config=$(firstword $(configs)) configs='$(configs)'
+
+blended: $(manifest)
+	$(segline) tune --params $(run_dir)/params/tune.json --images $< --folds $(interim)/folds.csv \
+	    $(call blend_maps,oof,oof) --out data/runs/$(blend)/thresholds.json
+	$(segline) cv --images $< --folds $(interim)/folds.csv $(call blend_maps,oof,oof) \
+	    --thresholds data/runs/$(blend)/thresholds.json --scores data/runs/$(blend)/scores.csv \
+	    --out data/runs/$(blend)/cv.json
+	$(segline) submit --thresholds data/runs/$(blend)/thresholds.json $(call blend_maps,maps,test) \
+	    --cv data/runs/$(blend)/cv.json --sample $(interim)/sample_submission.csv --images $< \
+	    --out submissions/$(blend).csv
 
 # --- the demo ------------------------------------------------------------------------------------
 

@@ -40,6 +40,19 @@ def test_no_pixel_shifts_through_padding_symmetries_and_tiles(
     assert probs.sum(-1) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("scales", [(0.5,), (2.0,), (0.5, 1.0, 1.5)])
+def test_scales_come_back_without_a_shift(thresholder, scales):
+    image = disc(120, 161, 55, 90, 30)
+    probs = inference.probability_map(
+        thresholder, image, symmetries=8, tile_px=1536, overlap_px=16, scales=scales
+    )
+    found = probs[..., 1] / probs[..., 1].sum()
+    y, x = np.mgrid[:120, :161]
+    assert probs.shape == (120, 161, 2)
+    assert ((y * found).sum(), (x * found).sum()) == pytest.approx((55, 90), abs=0.15)
+    assert ((probs[..., 1] > 0.5) != (image[..., 0] > 0.5)).sum() < 100
+
+
 def test_eight_symmetries_make_the_answer_symmetric():
     net = models.build(
         "unet", channels=1, outputs={"classes": 3, "distance": 1}, seed=0, width=4, depth=2

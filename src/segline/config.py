@@ -151,9 +151,10 @@ class Train(Table):
 
 
 class Predict(Table):
-    """Test-time augmentation and the tiles of large images, at inference."""
+    """Test-time augmentation (symmetries, magnifications) and the tiles of large images."""
 
     symmetries: Literal[1, 2, 4, 8] = 1
+    scales: Annotated[tuple[Positive, ...], Several] = (1.0,)
     tile_px: Annotated[int, Field(ge=64)] = 1536
     overlap_px: Annotated[int, Field(ge=0)] = 64
 

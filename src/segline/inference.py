@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+import cv2
 import keras
 import numpy as np
 
@@ -11,20 +12,49 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def probability_map(
-    model: keras.Model, image: np.ndarray, *, symmetries: int, tile_px: int, overlap_px: int
+    model: keras.Model,
+    image: np.ndarray,
+    *,
+    symmetries: int,
+    tile_px: int,
+    overlap_px: int,
+    scales: Sequence[float] = (1.0,),
 ) -> np.ndarray:
     """Probabilities (H, W, n) float32 of an image (H, W, C) float32, any H and W.
 
     The channels are the softmax of the output `classes`, then, if the net has it, `distance` in 0..1.
 
-    `symmetries` 1, 2, 4 or 8 averages over the first so many of the square's symmetries. Images above
+    `symmetries` 1, 2, 4 or 8 averages over the first so many of the square's symmetries, `scales` over
+    predictions of the image so many times as large, brought back to its size. Images above
     `tile_px` a side are predicted in tiles that share `overlap_px` and are blended linearly there.
     """
 
     def predict(tile: np.ndarray) -> np.ndarray:
         return _mean_over_symmetries(model, tile, symmetries)
 
-    return _blended(predict, image, tile_px=tile_px, overlap_px=overlap_px)
+    maps = [
+        _resized(
+            _blended(predict, _scaled(image, scale), tile_px=tile_px, overlap_px=overlap_px),
+            image.shape[:2],
+        )
+        for scale in scales
+    ]
+    return np.mean(maps, axis=0)
+
+
+def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return _resized(image, (height, width))
+
+
+def _resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W, C) float32 at another size, pixel centres kept in place; averaged when it shrinks."""
+    if array.shape[:2] == shape:
+        return array
+    shrinks = shape[0] < array.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(array, (shape[1], shape[0]), interpolation=how)
+    return resized.reshape(*shape, array.shape[2])
 
 
 def _mean_over_symmetries(model: keras.Model, image: np.ndarray, symmetries: int) -> np.ndarray:

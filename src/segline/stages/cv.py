@@ -52,7 +52,7 @@ def _folds(table: pd.DataFrame) -> list[int]:
 def _row(image: Any, part: str, tuned: dict[str, Any]) -> dict[str, Any]:
     """Counts and score of one image."""
     choice = tuning.Thresholds(**tuned["parts"][part])
-    probs = maps.read(image.oof, image.image_id)
+    probs = maps.read_mean(image.oof, image.image_id)
     truth = read_labels(image.labels)
     found = tuning.instances(probs, choice, **tuned["options"])
     tp, fp, fn = metrics.match_counts(truth, found, metrics.THRESHOLDS)

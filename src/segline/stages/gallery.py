@@ -41,7 +41,7 @@ def _median_of_each_modality(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pictures(image, tuned) -> list:
-    probs = maps.read(image.oof, image.image_id)
+    probs = maps.read_mean(image.oof, image.image_id)
     choice = tuning.Thresholds(**tuned["parts"][image.part])
     found = tuning.instances(probs, choice, **tuned["options"])
     caption = f"{image.modality}, mAP {image.ap:.2f}"

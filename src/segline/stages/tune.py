@@ -54,10 +54,10 @@ def _scores(table: pd.DataFrame, axes: dict, options: dict) -> np.ndarray:
 
 
 def _image_scores(
-    job: tuple[str, str, Path], choices: Sequence[tuning.Thresholds], options: dict
+    job: tuple[str, str, list[Path]], choices: Sequence[tuning.Thresholds], options: dict
 ) -> np.ndarray:
-    image_id, labels_path, map_path = job
-    truth, probs = read_labels(labels_path), maps.read(map_path, image_id)
+    image_id, labels_path, map_paths = job
+    truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
     return tuning.grid_scores(truth, probs, choices, **options)
 
 
