@@ -11,6 +11,8 @@ config := quick
 fold :=
 set :=
 base :=
+images :=
+out :=
 fresh :=
 source_option := $(if $(filter command,$(firstword $(origin source))),$(source),broad)
 
@@ -19,7 +21,7 @@ run_dir := data/runs/$(run)
 python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 segline := .venv/bin/python -m segline
 
-.PHONY: blend blended help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
+.PHONY: segment compare blend blended help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
         leaderboard bench readme preview download FORCE
 
 help:  ## this list
@@ -55,7 +57,7 @@ lint: .venv/.developer  ## formatting, rules and types
 # run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
 # settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
 
-staged := data train predict tune score compare gallery submit validate upload preview download blended
+staged := data train predict tune score compare gallery segment submit validate upload preview download blended
 ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
@@ -132,6 +134,11 @@ gallery: $(run_dir)/cv.json  ## pictures of the median and the worst out-of-fold
 submissions/$(run).csv: $(run_dir)/thresholds.json $(test_maps) $(run_dir)/cv.json
 	$(segline) submit --thresholds $< $(test_maps:%=--maps %) --out $@ \
 	    --cv $(run_dir)/cv.json --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
+
+segment: $(run_dir)/thresholds.json  ## instance masks of any images: images=DIR (out=DIR)
+	@test -n "$(images)" || { echo 'make: segment needs images=DIR' >&2; exit 2; }
+	$(segline) segment $(used:%=--model $(run_dir)/fold_%/model.keras) --thresholds $< \
+	    --params $(run_dir)/params/predict.json --images '$(images)' --out '$(or $(out),$(run_dir)/segmented)'
 
 validate: submissions/$(run).csv  ## check the submission once more
 	$(segline) validate --submission $< --sample $(interim)/sample_submission.csv --images $(interim)/images.csv

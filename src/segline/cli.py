@@ -116,10 +116,10 @@ def folds(images: FilePath, out: FilePath, n_folds: Number = 5, seed: Number = 0
 
 @app.command()
 def preview(
-    params: FilePath,
-    images: FilePath,
-    folds: FilePath,
-    out: FilePath,
+    params: FilePath = Path("data/runs/quick/params/train.json"),
+    images: FilePath = Path("data/interim/dsb2018/images.csv"),
+    folds: FilePath = Path("data/interim/dsb2018/folds.csv"),
+    out: FilePath = Path("data/runs/quick/preview.png"),
     fold: Number = 0,
     n_samples: Number = 12,
 ) -> None:
@@ -254,6 +254,21 @@ def demo(run: FilePath, interim: FilePath, submission: FilePath, out: FilePath) 
     from segline.stages import demo as stage
 
     stage.run(run_dir=run, interim=interim, csv=submission, out=out)
+
+
+@app.command()
+def segment(
+    thresholds: FilePath,
+    params: FilePath,
+    images: FilePath,
+    out: FilePath,
+    model: Annotated[list[Path], typer.Option(help="model.keras, repeatable")],
+) -> None:
+    """Instance masks of any images with trained models."""
+    _load_tensorflow_quietly()
+    from segline.stages import segment as stage
+
+    stage.run(models=model, thresholds=thresholds, params=params, images=images, out=out)
 
 
 @app.command()

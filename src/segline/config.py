@@ -130,7 +130,11 @@ class Loss(Table):
 
 
 class Train(Table):
-    """Length, schedule and precision of training; `crops` counts training samples."""
+    """Length, schedule and precision of training.
+
+    Images of the modalities in `without` are not trained on: the score on them is that on a kind
+    never seen.
+    """
 
     folds: Annotated[tuple[Annotated[int, Field(ge=0)], ...] | None, Several] = None
     crop_px: Annotated[int, Field(ge=32)] = 256
@@ -145,6 +149,7 @@ class Train(Table):
     keep: Literal["last", "best"] = "last"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     validation_crops: Count = 64
+    without: tuple[str, ...] = ()
     modality_power: Unit = 0.5
     seed: int = 0
     threads: Count = 2

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import keras
 import numpy as np
 
+from segline import inputs
+from segline.files import read_json
+
 Predict = Callable[[np.ndarray], np.ndarray]
+
+
+class Net(NamedTuple):
+    """A trained model and how its images are normalised (the `input` table of its config)."""
+
+    model: keras.Model
+    normalisation: dict[str, Any]
+
+    def probabilities(self, image: np.ndarray, **settings: Any) -> np.ndarray:
+        """Maps (H, W, n) of an RGB image (H, W, 3) uint8; settings as in `probability_map`."""
+        shown = inputs.normalise(image, **self.normalisation)
+        channels = inputs.to_channels(shown, mode=self.normalisation["mode"])
+        return probability_map(self.model, channels, **settings)
+
+
+def load(path: Path) -> Net:
+    """The net at `path` (model.keras) with the settings beside it (model.json)."""
+    settings = read_json(path.with_suffix(".json"))
+    return Net(keras.saving.load_model(path, compile=False), settings["input"])
 
 
 def probability_map(
