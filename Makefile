@@ -119,25 +119,32 @@ $(run_dir)/thresholds.json: $(oof) $(run_dir)/params/tune.json
 	$(segline) tune --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
 	    --folds $(interim)/folds.csv $(oof:%=--oof %) --out $@
 
-$(run_dir)/cv.json: $(run_dir)/thresholds.json $(oof)
+fitted := $(if $(second_stage),$(run_dir)/second.joblib)
+with_second := $(fitted:%=--second %)
+
+$(run_dir)/second.joblib: $(run_dir)/thresholds.json $(oof)
+	$(segline) second --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
+	    --folds $(interim)/folds.csv $(oof:%=--oof %) --thresholds $< --out $@
+
+$(run_dir)/cv.json: $(run_dir)/thresholds.json $(fitted) $(oof)
 	$(segline) cv --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) \
-	    --thresholds $< --scores $(run_dir)/scores.csv --out $@
+	    --thresholds $< $(with_second) --scores $(run_dir)/scores.csv --out $@
 
 compare: $(run_dir)/cv.json  ## gain over the run base=NAME, with a bootstrap over whole fields
 	@$(segline) compare --base data/runs/$(base)/scores.csv --other $(run_dir)/scores.csv
 
 gallery: $(run_dir)/cv.json  ## pictures of the median and the worst out-of-fold results
 	@for n in 0 16; do $(segline) gallery --images $(interim)/images.csv --folds $(interim)/folds.csv \
-	    $(oof:%=--oof %) --thresholds $(run_dir)/thresholds.json --scores $(run_dir)/scores.csv \
+	    $(oof:%=--oof %) --thresholds $(run_dir)/thresholds.json $(with_second) --scores $(run_dir)/scores.csv \
 	    --worst $$n --out $(run_dir)/$$([ $$n = 0 ] && echo median || echo worst).png; done
 
-submissions/$(run).csv: $(run_dir)/thresholds.json $(test_maps) $(run_dir)/cv.json
-	$(segline) submit --thresholds $< $(test_maps:%=--maps %) --out $@ \
+submissions/$(run).csv: $(run_dir)/thresholds.json $(fitted) $(test_maps) $(run_dir)/cv.json
+	$(segline) submit --thresholds $< $(with_second) $(test_maps:%=--maps %) --out $@ \
 	    --cv $(run_dir)/cv.json --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
 
-segment: $(run_dir)/thresholds.json  ## instance masks of any images: images=DIR (out=DIR)
+segment: $(run_dir)/thresholds.json $(fitted)  ## instance masks of any images: images=DIR (out=DIR)
 	@test -n "$(images)" || { echo 'make: segment needs images=DIR' >&2; exit 2; }
-	$(segline) segment $(used:%=--model $(run_dir)/fold_%/model.keras) --thresholds $< \
+	$(segline) segment $(used:%=--model $(run_dir)/fold_%/model.keras) --thresholds $< $(with_second) \
 	    --params $(run_dir)/params/predict.json --images '$(images)' --out '$(or $(out),$(run_dir)/segmented)'
 
 validate: submissions/$(run).csv  ## check the submission once more

@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
     cv2.imwrite(str(tmp_path / "in/a.png"), image)
     choice = {"seed_threshold": 0.5, "foreground_threshold": 0.5, "min_size_px": 4}
     options = {"fill_holes": True, "surface": "body"}
-    (tmp_path / "t.json").write_text(json.dumps({"final": choice, "options": options}))
+    (tmp_path / "t.json").write_text(json.dumps({"final": choice, "options": options, "parts": {}}))
     (tmp_path / "p.json").write_text("{}")
     return tmp_path
 
@@ -35,6 +35,7 @@ def run(folder):
     segment.run(
         models=[folder / "m.keras"] * 2,
         thresholds=folder / "t.json",
+        second=None,
         params=folder / "p.json",
         images=folder / "in",
         out=folder / "out",

@@ -167,7 +167,9 @@ class Predict(Table):
 class Tune(Table):
     """The grid on which thresholds are searched by the competition's metric.
 
-    `surface` is the map that seeds are cut from and that is flooded.
+    `surface` is the map that seeds are cut from and that is flooded. The second stage compares
+    segmentations at the tuned seed threshold plus each offset and drops objects that promise no more
+    than a cutoff.
     """
 
     seed_threshold: Annotated[tuple[Unit, ...], Several] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -183,6 +185,18 @@ class Tune(Table):
     min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (10, 20, 30, 45, 60)
     fill_holes: bool = True
     surface: Literal["body", "distance"] = "body"
+    second_stage: bool = False
+    second_seed_offsets: Annotated[tuple[float, ...], Several] = (0.0, -0.2, 0.15)
+    second_cutoff: Annotated[tuple[Unit, ...], Several] = (
+        0.0,
+        0.05,
+        0.1,
+        0.15,
+        0.2,
+        0.25,
+        0.3,
+        0.4,
+    )
 
 
 class Config(Table):

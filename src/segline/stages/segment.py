@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from segline import figures, inference, tuning
+from segline import figures, inference, recipes
 from segline.console import console
 from segline.errors import UserError
 from segline.files import (
@@ -23,7 +23,15 @@ from segline.files import (
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 
 
-def run(*, models: Sequence[Path], thresholds: Path, params: Path, images: Path, out: Path) -> None:
+def run(
+    *,
+    models: Sequence[Path],
+    thresholds: Path,
+    second: Path | None,
+    params: Path,
+    images: Path,
+    out: Path,
+) -> None:
     """Write out/<stem>.png (labels), out/<stem>_outlines.png and out/objects.csv for a folder of images.
 
     An image that cannot be read is named and left out; the others are done all the same.
@@ -33,7 +41,7 @@ def run(*, models: Sequence[Path], thresholds: Path, params: Path, images: Path,
         known = ", ".join(sorted(SUFFIXES))
         raise UserError(f"{images}: no images there; expected files that end in {known}")
     nets = [inference.load(path) for path in models]
-    tuned, settings = read_json(thresholds), read_json(params)
+    recipe, settings = recipes.load(thresholds, second)["final"], read_json(params)
     counts = []
     for path in paths:
         try:
@@ -41,7 +49,7 @@ def run(*, models: Sequence[Path], thresholds: Path, params: Path, images: Path,
         except UserError as error:
             console.print(f"left out: {error}")
             continue
-        labels = _labels(image, nets, tuned, settings)
+        labels = recipe(_mean_map(image, nets, settings))
         write_labels(out / f"{path.stem}{labels_suffix(int(labels.max()))}", labels)
         write_image(
             out / f"{path.stem}_outlines.png", figures.outlined(image, None, labels, zoom=1)
@@ -55,10 +63,7 @@ def run(*, models: Sequence[Path], thresholds: Path, params: Path, images: Path,
     console.print(f"{out}: {len(counts)} images, {sum(c[-1] for c in counts)} objects")
 
 
-def _labels(
-    image: np.ndarray, nets: Sequence[inference.Net], tuned: dict, settings: dict
-) -> np.ndarray:
-    """Maps averaged over the nets and rounded to 8 bits, as a submission's are; then the watershed."""
+def _mean_map(image: np.ndarray, nets: Sequence[inference.Net], settings: dict) -> np.ndarray:
+    """Maps averaged over the nets and rounded to 8 bits, as a submission's are."""
     total = sum(np.rint(255 * net.probabilities(image, **settings)) for net in nets)
-    mean = np.rint(total / len(nets)).astype(np.uint8)
-    return tuning.instances(mean, tuning.Thresholds(**tuned["final"]), **tuned["options"])
+    return np.rint(total / len(nets)).astype(np.uint8)

@@ -1,0 +1,97 @@
+"""Fit the second stage: which objects to keep, and which split of a region to believe."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from segline import maps, metrics, objects, recipes, tuning
+from segline.console import console
+from segline.files import read_json, read_labels, replacing
+from segline.manifest import read_out_of_fold
+from segline.recipes import Recipe
+
+
+def run(
+    *,
+    params: Path,
+    images: Path,
+    folds: Path,
+    oof: Sequence[Path],
+    thresholds: Path,
+    out: Path,
+) -> None:
+    """Write regressor and cutoff for `final` and for each part, fitted without that part.
+
+    A part's cutoff is chosen on the other parts, whose objects are judged by regressors that have not
+    seen them.
+    """
+    settings = read_json(params)
+    offsets = tuple(settings["second_seed_offsets"])
+    table = read_out_of_fold(images, folds, oof)
+    table["part"] = tuning.parts(table)
+    plain = recipes.load(thresholds)
+    examples = _pooled(partial(_examples, plain=plain, offsets=offsets), table)
+    fitted = {
+        name: objects.fit(*_stacked(examples, (table["part"] != name).to_numpy())) for name in plain
+    }
+    judges = {
+        name: plain[name]._replace(regressor=fitted[name], seed_offsets=offsets) for name in plain
+    }
+    cutoffs = settings["second_cutoff"]
+    scores = np.array(_pooled(partial(_scores, judges=judges, cutoffs=cutoffs), table))
+    chosen = {
+        name: cutoffs[int(scores[(table["part"] != name).to_numpy()].mean(axis=0).argmax())]
+        for name in plain
+    }
+    with replacing(out) as temporary:
+        joblib.dump(
+            {
+                name: {"regressor": fitted[name], "cutoff": chosen[name], "seed_offsets": offsets}
+                for name in plain
+            },
+            temporary,
+        )
+    console.print(f"second stage on {sum(len(e[1]) for e in examples)} objects; cutoffs {chosen}")
+
+
+def _pooled(work: Any, table: pd.DataFrame) -> list:
+    jobs = list(zip(table["image_id"], table["labels"], table["oof"], table["part"], strict=True))
+    with multiprocessing.Pool(min(len(os.sched_getaffinity(0)), len(jobs))) as pool:
+        return pool.map(work, jobs, chunksize=4)
+
+
+def _examples(
+    job: tuple, plain: dict[str, Recipe], offsets: tuple[float, ...]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Features and shares of thresholds passed of all candidates' objects in one image."""
+    image_id, labels_path, map_paths, part = job
+    truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
+    found = recipes.segmentations(probs, plain[part].thresholds, plain[part].options, offsets)
+    features = [objects.measure(labels, probs) for labels in found]
+    shares = [objects.shares_passed(truth, labels) for labels in found]
+    return pd.concat(features, ignore_index=True), np.concatenate(shares)
+
+
+def _stacked(examples: list, chosen: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    used = [example for example, use in zip(examples, chosen, strict=True) if use]
+    features = pd.concat([e[0] for e in used if len(e[1])], ignore_index=True)
+    return features, np.concatenate([e[1] for e in used])
+
+
+def _scores(job: tuple, judges: dict[str, Recipe], cutoffs: Sequence[float]) -> list[float]:
+    """mAP of one image at each cutoff, judged by the regressor of its part."""
+    image_id, labels_path, map_paths, part = job
+    truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
+    found, promised = judges[part].candidates(probs)
+    return [
+        metrics.map_iou(truth, objects.choose(found, promised, cutoff=cutoff)) for cutoff in cutoffs
+    ]
