@@ -16,7 +16,7 @@ LAYERS = [
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
-        *("manifest", "provenance", "sampling", "recipes", "report", "export"),
+        *("manifest", "provenance", "sampling", "recipes", "report", "export", "workers"),
     },
     {"loader", "models", "losses", "training", "checkpoint", "inference", "progress"},
     {"stages", "engines", "cli", "__main__"},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from segline.console import console
 from segline.files import read_json, read_labels, replacing
 from segline.manifest import read_out_of_fold
 from segline.recipes import Recipe
+from segline.workers import pooled
 
 
 def run(
@@ -39,7 +38,7 @@ def run(
     table = read_out_of_fold(images, folds, oof)
     table["part"] = tuning.parts(table)
     plain = recipes.load(thresholds)
-    examples = _pooled(partial(_examples, plain=plain, offsets=offsets), table)
+    examples = pooled(partial(_examples, plain=plain, offsets=offsets), _jobs(table))
     fitted = {
         name: objects.fit(*_stacked(examples, (table["part"] != name).to_numpy())) for name in plain
     }
@@ -47,7 +46,7 @@ def run(
         name: plain[name]._replace(regressor=fitted[name], seed_offsets=offsets) for name in plain
     }
     cutoffs = settings["second_cutoff"]
-    scores = np.array(_pooled(partial(_scores, judges=judges, cutoffs=cutoffs), table))
+    scores = np.array(pooled(partial(_scores, judges=judges, cutoffs=cutoffs), _jobs(table)))
     chosen = {
         name: cutoffs[int(scores[(table["part"] != name).to_numpy()].mean(axis=0).argmax())]
         for name in plain
@@ -63,10 +62,8 @@ def run(
     console.print(f"second stage on {sum(len(e[1]) for e in examples)} objects; cutoffs {chosen}")
 
 
-def _pooled(work: Any, table: pd.DataFrame) -> list:
-    jobs = list(zip(table["image_id"], table["labels"], table["oof"], table["part"], strict=True))
-    with multiprocessing.Pool(min(len(os.sched_getaffinity(0)), len(jobs))) as pool:
-        return pool.map(work, jobs, chunksize=4)
+def _jobs(table: pd.DataFrame) -> list[tuple]:
+    return list(zip(table["image_id"], table["labels"], table["oof"], table["part"], strict=True))
 
 
 def _examples(

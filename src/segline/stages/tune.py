@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ from segline import maps, tuning
 from segline.console import console
 from segline.files import read_json, read_labels, write_json
 from segline.manifest import read_out_of_fold
+from segline.workers import pooled
 
 AXES = ("seed_threshold", "foreground_threshold", "min_size_px")
 OPTIONS = ("fill_holes", "surface")
@@ -48,9 +47,7 @@ def _scores(table: pd.DataFrame, axes: dict, options: dict) -> np.ndarray:
     """mAP of every image (rows) under every choice (columns)."""
     score = partial(_image_scores, choices=tuning.grid(axes), options=options)
     jobs = list(zip(table["image_id"], table["labels"], table["oof"], strict=True))
-    workers = min(len(os.sched_getaffinity(0)), len(jobs))
-    with multiprocessing.Pool(workers) as pool:
-        return np.array(pool.map(score, jobs, chunksize=4))
+    return np.array(pooled(score, jobs))
 
 
 def _image_scores(
