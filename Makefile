@@ -10,6 +10,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 config := quick
 fold :=
 set :=
+base :=
+images :=
+out :=
 fresh :=
 source_option := $(if $(filter command,$(firstword $(origin source))),$(source),broad)
 
@@ -18,7 +21,7 @@ run_dir := data/runs/$(run)
 python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 segline := .venv/bin/python -m segline
 
-.PHONY: help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
+.PHONY: segment compare blend blended help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
         leaderboard bench readme preview download FORCE
 
 help:  ## this list
@@ -54,7 +57,7 @@ lint: .venv/.developer  ## formatting, rules and types
 # run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
 # settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
 
-staged := data train predict tune score gallery submit validate upload preview download
+staged := data train predict tune score compare gallery segment submit validate upload preview download blended
 ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
@@ -116,18 +119,33 @@ $(run_dir)/thresholds.json: $(oof) $(run_dir)/params/tune.json
 	$(segline) tune --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
 	    --folds $(interim)/folds.csv $(oof:%=--oof %) --out $@
 
-$(run_dir)/cv.json: $(run_dir)/thresholds.json $(oof)
+fitted := $(if $(second_stage),$(run_dir)/second.joblib)
+with_second := $(fitted:%=--second %)
+
+$(run_dir)/second.joblib: $(run_dir)/thresholds.json $(oof)
+	$(segline) second --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
+	    --folds $(interim)/folds.csv $(oof:%=--oof %) --thresholds $< --out $@
+
+$(run_dir)/cv.json: $(run_dir)/thresholds.json $(fitted) $(oof)
 	$(segline) cv --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) \
-	    --thresholds $< --scores $(run_dir)/scores.csv --out $@
+	    --thresholds $< $(with_second) --scores $(run_dir)/scores.csv --out $@
+
+compare: $(run_dir)/cv.json  ## gain over the run base=NAME, with a bootstrap over whole fields
+	@$(segline) compare --base data/runs/$(base)/scores.csv --other $(run_dir)/scores.csv
 
 gallery: $(run_dir)/cv.json  ## pictures of the median and the worst out-of-fold results
 	@for n in 0 16; do $(segline) gallery --images $(interim)/images.csv --folds $(interim)/folds.csv \
-	    $(oof:%=--oof %) --thresholds $(run_dir)/thresholds.json --scores $(run_dir)/scores.csv \
+	    $(oof:%=--oof %) --thresholds $(run_dir)/thresholds.json $(with_second) --scores $(run_dir)/scores.csv \
 	    --worst $$n --out $(run_dir)/$$([ $$n = 0 ] && echo median || echo worst).png; done
 
-submissions/$(run).csv: $(run_dir)/thresholds.json $(test_maps) $(run_dir)/cv.json
-	$(segline) submit --thresholds $< $(test_maps:%=--maps %) --out $@ \
+submissions/$(run).csv: $(run_dir)/thresholds.json $(fitted) $(test_maps) $(run_dir)/cv.json
+	$(segline) submit --thresholds $< $(with_second) $(test_maps:%=--maps %) --out $@ \
 	    --cv $(run_dir)/cv.json --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
+
+segment: $(run_dir)/thresholds.json $(fitted)  ## instance masks of any images: images=DIR (out=DIR)
+	@test -n "$(images)" || { echo 'make: segment needs images=DIR' >&2; exit 2; }
+	$(segline) segment $(used:%=--model $(run_dir)/fold_%/model.keras) --thresholds $< $(with_second) \
+	    --params $(run_dir)/params/predict.json --images '$(images)' --out '$(or $(out),$(run_dir)/segmented)'
 
 validate: submissions/$(run).csv  ## check the submission once more
 	$(segline) validate --submission $< --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
@@ -142,6 +160,29 @@ preview: $(manifest)  ## a picture of augmented samples, targets and weights
 download: | .venv/.installed  ## DSB2018 from the Broad's BBBC038, or source=kaggle
 	$(segline) download --out data/raw/dsb2018 --source $(source_option)
 endif
+
+# --- several runs at once ------------------------------------------------------------------------
+# The maps of the runs are averaged, thresholds tuned once, and the result is a run called a+b.
+
+configs :=
+space := $(subst ,, )
+blend := $(subst $(space),+,$(strip $(configs)))
+blend_maps = $(addprefix --$(1) ,$(foreach c,$(configs),$(sort $(wildcard data/runs/$(c)/fold_*/$(2).h5))))
+
+blend: .venv/.installed  ## average the maps of configs="a b", tune once, write submissions/a+b.csv
+	@test -n "$(blend)" || { echo 'make: blend needs configs="a b"' >&2; exit 2; }
+	@for name in $(configs); do $(MAKE) submit config=$$name; done
+	@$(MAKE) blended config=$(firstword $(configs)) configs='$(configs)'
+
+blended: $(manifest)
+	$(segline) tune --params $(run_dir)/params/tune.json --images $< --folds $(interim)/folds.csv \
+	    $(call blend_maps,oof,oof) --out data/runs/$(blend)/thresholds.json
+	$(segline) cv --images $< --folds $(interim)/folds.csv $(call blend_maps,oof,oof) \
+	    --thresholds data/runs/$(blend)/thresholds.json --scores data/runs/$(blend)/scores.csv \
+	    --out data/runs/$(blend)/cv.json
+	$(segline) submit --thresholds data/runs/$(blend)/thresholds.json $(call blend_maps,maps,test) \
+	    --cv data/runs/$(blend)/cv.json --sample $(interim)/sample_submission.csv --images $< \
+	    --out submissions/$(blend).csv
 
 # --- the demo ------------------------------------------------------------------------------------
 

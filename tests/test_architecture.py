@@ -12,18 +12,18 @@ LAYERS = [
     {
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
-        *("crowds", "checks"),
+        *("crowds", "checks", "uncertainty"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
-        *("manifest", "provenance", "sampling", "report", "export"),
+        *("manifest", "provenance", "sampling", "recipes", "report", "export", "workers"),
     },
     {"loader", "models", "losses", "training", "checkpoint", "inference", "progress"},
     {"stages", "engines", "cli", "__main__"},
 ]
 LIBRARIES = {
     0: {"numpy", "numba", "scipy", "pandas", "skimage", "sklearn", "cv2", "albumentations"},
-    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests"},
+    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests", "joblib"},
     2: {"tensorflow", "keras"},
     3: {"typer"},
 }

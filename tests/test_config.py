@@ -41,6 +41,7 @@ def test_settings_override_the_file(folder, setting, read):
         ("train.folds=7", r"train.folds names \[7\], but data.n_folds is 5"),
         ("train.crop_px=250", "must be a multiple of 16"),
         ("epochs", "expected key=value"),
+        ("tune.surface=distance", "tune.surface=distance needs target.distance=true"),
         ("loss.terms.dicee=1", "unknown loss term dicee; did you mean dice?"),
     ],
 )

@@ -13,7 +13,7 @@ def thresholder():
     x = keras.layers.UpSampling2D(8)(x)
     both = keras.layers.Concatenate()([image, x])
     logits = keras.layers.Conv2D(2, 1)(both)
-    model = keras.Model(image, logits)
+    model = keras.Model(image, {"classes": logits})
     kernel = np.zeros((1, 1, 2, 2), np.float32)
     kernel[0, 0, 0, 1] = 40.0
     model.layers[-1].set_weights([kernel, np.array([20.0, 0.0], np.float32)])
@@ -40,8 +40,23 @@ def test_no_pixel_shifts_through_padding_symmetries_and_tiles(
     assert probs.sum(-1) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("scales", [(0.5,), (2.0,), (0.5, 1.0, 1.5)])
+def test_scales_come_back_without_a_shift(thresholder, scales):
+    image = disc(120, 161, 55, 90, 30)
+    probs = inference.probability_map(
+        thresholder, image, symmetries=8, tile_px=1536, overlap_px=16, scales=scales
+    )
+    found = probs[..., 1] / probs[..., 1].sum()
+    y, x = np.mgrid[:120, :161]
+    assert probs.shape == (120, 161, 2)
+    assert ((y * found).sum(), (x * found).sum()) == pytest.approx((55, 90), abs=0.15)
+    assert ((probs[..., 1] > 0.5) != (image[..., 0] > 0.5)).sum() < 100
+
+
 def test_eight_symmetries_make_the_answer_symmetric():
-    net = models.build("unet", channels=1, n_outputs=3, seed=0, width=4, depth=2)
+    net = models.build(
+        "unet", channels=1, outputs={"classes": 3, "distance": 1}, seed=0, width=4, depth=2
+    )
     image = np.random.default_rng(0).random((32, 32, 1)).astype(np.float32)
     options = {"symmetries": 8, "tile_px": 64, "overlap_px": 8}
     straight = inference.probability_map(net, image, **options)
@@ -51,9 +66,30 @@ def test_eight_symmetries_make_the_answer_symmetric():
 
 @pytest.mark.parametrize(("stem", "depth", "stride"), [(1, 3, 8), (2, 3, 16), (4, 2, 16)])
 def test_the_stride_is_read_from_the_net(stem, depth, stride):
-    net = models.build("unet", channels=1, n_outputs=3, seed=0, width=4, depth=depth, stem=stem)
+    net = models.build(
+        "unet",
+        channels=1,
+        outputs={"classes": 3, "distance": 1},
+        seed=0,
+        width=4,
+        depth=depth,
+        stem=stem,
+    )
     assert inference._stride(net) == stride
-    assert net(np.zeros((1, stride, 2 * stride, 1), np.float32)).shape == (1, stride, 2 * stride, 3)
+    out = net(np.zeros((1, stride, 2 * stride, 1), np.float32))
+    assert out["classes"].shape == (1, stride, 2 * stride, 3)
+    assert out["distance"].shape == (1, stride, 2 * stride, 1)
+
+
+def test_distance_is_the_last_channel_and_lies_in_0_to_1():
+    net = models.build(
+        "unet", channels=1, outputs={"classes": 3, "distance": 1}, seed=0, width=4, depth=2
+    )
+    image = np.random.default_rng(0).random((20, 31, 1)).astype(np.float32)
+    probs = inference.probability_map(net, image, symmetries=1, tile_px=64, overlap_px=8)
+    assert probs.shape == (20, 31, 4)
+    assert probs[..., :3].sum(-1) == pytest.approx(1, abs=1e-5)
+    assert 0 < probs[..., 3].min() < probs[..., 3].max() < 1
 
 
 def test_starts_cover_the_side_with_the_overlap():

@@ -8,7 +8,8 @@ from segline.samples import Sample
 def numbered(epoch, index):
     """A sample that carries its own address."""
     image = np.full((4, 4, 1), 100 * epoch + index, np.float32)
-    return Sample(image, np.zeros((4, 4), np.uint8), np.ones((4, 4), np.float32))
+    ones = np.ones((4, 4), np.float32)
+    return Sample(image, np.zeros((4, 4), np.uint8), ones, ones / 2)
 
 
 def addresses(batches):
@@ -29,6 +30,16 @@ def test_order_is_that_of_the_numbers(threads):
 def test_fixed_batches_keep_every_sample_at_every_pass():
     batches = loader.fixed_batches(numbered, n_samples=5, **OPTIONS)
     assert addresses(batches) == addresses(batches) == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize("distance", [False, True])
+def test_targets_and_weights_go_by_output_name(distance):
+    batches = loader.fixed_batches(numbered, n_samples=2, distance=distance, **OPTIONS)
+    _, targets, weights = next(iter(batches.as_numpy_iterator()))
+    assert list(targets) == list(weights) == ["classes", "distance"][: 1 + distance]
+    assert targets["classes"].dtype == np.uint8
+    if distance:
+        assert (targets["distance"] == 0.5).all()
 
 
 def test_an_epoch_shorter_than_a_batch_is_refused():

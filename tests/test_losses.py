@@ -39,6 +39,18 @@ def test_dice_of_an_empty_batch_found_empty_is_zero():
     assert float(losses.Dice()(np.zeros((1, 4, 4), np.uint8), logits)) == pytest.approx(0, abs=1e-6)
 
 
+def test_soft_cross_entropy_is_least_and_zero_where_both_agree(batch):
+    _, _, weight = batch
+    target = np.random.default_rng(1).random((2, 5, 7)).astype(np.float32)
+    exact = np.log(target / (1 - target))[..., None]
+    loss = losses.SoftCrossEntropy()
+    assert float(loss(target, exact, weight)) == pytest.approx(0, abs=1e-5)
+    probs = 1 / (1 + np.exp(-(exact[..., 0] + 0.5)))
+    divergence = target * np.log(target / probs) + (1 - target) * np.log((1 - target) / (1 - probs))
+    expected = (weight * divergence).mean()
+    assert float(loss(target, exact + 0.5, weight)) == pytest.approx(expected, rel=1e-3)
+
+
 def test_total_is_the_weighted_sum_of_its_terms(batch):
     target, logits, weight = batch
     total = losses.Total(

@@ -59,12 +59,14 @@ def test_many_threads_draw_what_one_draws():
 
 
 def test_shapes_types_and_ranges():
-    image, target, weight = sampler()(0, 0)
+    image, target, weight, distance = sampler()(0, 0)
     assert (image.shape, image.dtype) == ((64, 64, 1), np.float32)
     assert (target.shape, target.dtype) == ((64, 64), np.uint8)
     assert (weight.shape, weight.dtype) == ((64, 64), np.float32)
     assert 0 <= image.min() <= image.max() <= 1
+    assert (distance.shape, distance.dtype) == ((64, 64), np.float32)
     assert set(np.unique(target)) <= {0, 1, 2}
+    assert np.array_equal(distance > 0, target > 0)
 
 
 def test_weights_have_mean_one_over_many_samples():
@@ -78,7 +80,7 @@ def test_target_and_weight_follow_the_geometry():
     draw = sampler()
     draw._augmenter = Augmenter(crop_px=64, scale=(0.7, 1.4), rotate=1.0, flip=True, **still)
     for index in range(20):
-        image, target, _ = draw(0, index)
+        image, target, *_ = draw(0, index)
         agreement = ((image[..., 0] > 0.5) == (target > 0)).mean()
         assert agreement > 0.97
 

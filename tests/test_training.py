@@ -4,12 +4,13 @@ import pytest
 
 from segline import checkpoint, models, training
 
+OUTPUTS = {"classes": 3, "distance": 1}
 SIZE = {"width": 4, "depth": 1, "stem": 2, "dropout": 0.3}
 
 
 def compiled(precision="float32"):
     return training.compiled(
-        lambda: models.build("unet", channels=1, n_outputs=3, seed=1, **SIZE),
+        lambda: models.build("unet", channels=1, outputs=OUTPUTS, seed=1, **SIZE),
         precision=precision,
         terms={"cross_entropy": 1.0, "dice": 0.5},
         learning_rate=1e-2,
@@ -28,14 +29,20 @@ def batches(first, last):
     def batch(number):
         rng = np.random.default_rng(number)
         image = rng.random((2, 16, 16, 1)).astype(np.float32)
-        return image, (image[..., 0] > 0.5).astype(np.uint8), np.ones((2, 16, 16), np.float32)
+        truth = (image[..., 0] > 0.5).astype(np.uint8)
+        weight = dict.fromkeys(OUTPUTS, np.ones((2, 16, 16), np.float32))
+        return image, {"classes": truth, "distance": truth.astype(np.float32)}, weight
 
     def generate():
         for number in range(3 * first, 3 * last):
             yield batch(number)
 
-    specs = [((2, 16, 16, 1), tf.float32), ((2, 16, 16), tf.uint8), ((2, 16, 16), tf.float32)]
-    signature = tuple(tf.TensorSpec(shape, dtype) for shape, dtype in specs)
+    square = tf.TensorSpec((2, 16, 16), tf.float32)
+    signature = (
+        tf.TensorSpec((2, 16, 16, 1), tf.float32),
+        {"classes": tf.TensorSpec((2, 16, 16), tf.uint8), "distance": square},
+        dict.fromkeys(OUTPUTS, square),
+    )
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(3 * (last - first)))
 
@@ -123,8 +130,9 @@ def test_a_saved_model_opens_by_itself(tmp_path, precision):
     training.inference_model(model).save(tmp_path / "m.keras")
     image = np.random.default_rng(0).random((1, 16, 24, 1)).astype(np.float32)
     loaded = keras.saving.load_model(tmp_path / "m.keras")
-    assert loaded(image).dtype == "float32"
-    assert np.array_equal(loaded(image), model(image))
+    for name in OUTPUTS:
+        assert loaded(image)[name].dtype == "float32"
+        assert np.array_equal(loaded(image)[name], model(image)[name])
     keras.config.set_dtype_policy("float32")
 
 

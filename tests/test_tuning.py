@@ -54,6 +54,18 @@ def test_grid_scores_see_the_truth():
     assert worse.tolist() == [0.0]
 
 
+def test_the_surface_that_is_flooded_can_be_the_distance():
+    truth, probs = touching_discs()
+    y, x = np.mgrid[:40, :60]
+    depth = np.maximum(10 - np.hypot(y - 20, x - 20), 10 - np.hypot(y - 20, x - 39)).clip(0) * 25
+    probs = np.dstack([probs, depth.astype(np.uint8)])
+    probs[..., 1], probs[..., 2] = 255 - probs[..., 0], 0  # body alone would be one object
+    assert tuning.instances(probs, Thresholds(0.5, 0.5, 10)).max() == 1
+    found = tuning.instances(probs, Thresholds(0.5, 0.5, 10), surface="distance")
+    assert (found != truth).mean() < 0.01
+    assert found.max() == 2
+
+
 def test_a_broad_optimum_beats_a_sharp_one():
     axes = {"seed_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), "foreground_threshold": (0.5,)}
     axes["min_size_px"] = (1,)

@@ -116,10 +116,10 @@ def folds(images: FilePath, out: FilePath, n_folds: Number = 5, seed: Number = 0
 
 @app.command()
 def preview(
-    params: FilePath,
-    images: FilePath,
-    folds: FilePath,
-    out: FilePath,
+    params: FilePath = Path("data/runs/quick/params/train.json"),
+    images: FilePath = Path("data/interim/dsb2018/images.csv"),
+    folds: FilePath = Path("data/interim/dsb2018/folds.csv"),
+    out: FilePath = Path("data/runs/quick/preview.png"),
     fold: Number = 0,
     n_samples: Number = 12,
 ) -> None:
@@ -179,6 +179,21 @@ def tune(params: FilePath, images: FilePath, folds: FilePath, out: FilePath, oof
 
 
 @app.command()
+def second(
+    params: FilePath,
+    images: FilePath,
+    folds: FilePath,
+    thresholds: FilePath,
+    out: FilePath,
+    oof: Maps,
+) -> None:
+    """Fit the second stage on out-of-fold objects."""
+    from segline.stages import second as stage
+
+    stage.run(params=params, images=images, folds=folds, oof=oof, thresholds=thresholds, out=out)
+
+
+@app.command()
 def cv(
     images: FilePath,
     folds: FilePath,
@@ -186,11 +201,20 @@ def cv(
     scores: FilePath,
     out: FilePath,
     oof: Maps,
+    second: MaybePath = None,
 ) -> None:
     """Cross-validated score by modality and IoU threshold."""
     from segline.stages import cv as stage
 
-    stage.run(images=images, folds=folds, oof=oof, thresholds=thresholds, scores=scores, out=out)
+    stage.run(
+        images=images,
+        folds=folds,
+        oof=oof,
+        thresholds=thresholds,
+        second=second,
+        scores=scores,
+        out=out,
+    )
 
 
 @app.command()
@@ -202,6 +226,7 @@ def gallery(
     out: FilePath,
     oof: Maps,
     worst: Number = 0,
+    second: MaybePath = None,
 ) -> None:
     """Draw out-of-fold results: the median image of each modality, or the worst of all."""
     from segline.stages import gallery as stage
@@ -211,6 +236,7 @@ def gallery(
         folds=folds,
         oof=oof,
         thresholds=thresholds,
+        second=second,
         scores=scores,
         worst=worst,
         out=out,
@@ -225,11 +251,20 @@ def submit(
     images: FilePath,
     out: FilePath,
     maps: Maps,
+    second: MaybePath = None,
 ) -> None:
     """Average the folds' test maps and write a checked submission."""
     from segline.stages import submit as stage
 
-    stage.run(maps_paths=maps, thresholds=thresholds, cv=cv, sample=sample, images=images, out=out)
+    stage.run(
+        maps_paths=maps,
+        thresholds=thresholds,
+        second=second,
+        cv=cv,
+        sample=sample,
+        images=images,
+        out=out,
+    )
 
 
 @app.command()
@@ -254,6 +289,32 @@ def demo(run: FilePath, interim: FilePath, submission: FilePath, out: FilePath) 
     from segline.stages import demo as stage
 
     stage.run(run_dir=run, interim=interim, csv=submission, out=out)
+
+
+@app.command()
+def segment(
+    thresholds: FilePath,
+    params: FilePath,
+    images: FilePath,
+    out: FilePath,
+    model: Annotated[list[Path], typer.Option(help="model.keras, repeatable")],
+    second: MaybePath = None,
+) -> None:
+    """Instance masks of any images with trained models."""
+    _load_tensorflow_quietly()
+    from segline.stages import segment as stage
+
+    stage.run(
+        models=model, thresholds=thresholds, second=second, params=params, images=images, out=out
+    )
+
+
+@app.command()
+def compare(base: FilePath, other: FilePath) -> None:
+    """Gain of one run over another (two scores.csv), with a bootstrap over groups."""
+    from segline.stages import compare as stage
+
+    stage.run(base=base, other=other)
 
 
 @app.command()

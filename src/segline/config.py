@@ -58,11 +58,16 @@ class Input(Table):
 
 
 class Target(Table):
-    """Width of the border class: `border_px[i]` up to `border_area_px[i]` px of area, the last above."""
+    """What the net learns.
+
+    Width of the border class: `border_px[i]` up to `border_area_px[i]` px of area, the last above. With
+    `distance` a second output learns how deep each pixel lies in its object.
+    """
 
     border_area_px: tuple[Count, ...] = (300, 2000)
     border_px: tuple[Count, ...] = (1, 2, 3)
     gap_px: Annotated[int, Field(ge=0)] = 0
+    distance: bool = False
 
     @model_validator(mode="after")
     def _one_more_width(self) -> Target:
@@ -104,9 +109,13 @@ class Model(Table):
 
 
 class Loss(Table):
-    """Terms of the loss and their weights in the sum; a term of weight 0 is left out."""
+    """Terms of the classes' loss and their weights in the sum, and the weight of the distance output.
+
+    A term of weight 0 is left out.
+    """
 
     terms: dict[str, Annotated[float, Field(ge=0)]] = {"cross_entropy": 1.0, "dice": 0.5}
+    distance: Annotated[float, Field(ge=0)] = 1.0
 
     @model_validator(mode="after")
     def _terms_exist(self) -> Loss:
@@ -121,7 +130,11 @@ class Loss(Table):
 
 
 class Train(Table):
-    """Length, schedule and precision of training; `crops` counts training samples."""
+    """Length, schedule and precision of training.
+
+    Images of the modalities in `without` are not trained on: the score on them is that on a kind
+    never seen.
+    """
 
     folds: Annotated[tuple[Annotated[int, Field(ge=0)], ...] | None, Several] = None
     crop_px: Annotated[int, Field(ge=32)] = 256
@@ -136,21 +149,28 @@ class Train(Table):
     keep: Literal["last", "best"] = "last"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     validation_crops: Count = 64
+    without: tuple[str, ...] = ()
     modality_power: Unit = 0.5
     seed: int = 0
     threads: Count = 2
 
 
 class Predict(Table):
-    """Test-time augmentation and the tiles of large images, at inference."""
+    """Test-time augmentation (symmetries, magnifications) and the tiles of large images."""
 
     symmetries: Literal[1, 2, 4, 8] = 1
+    scales: Annotated[tuple[Positive, ...], Several] = (1.0,)
     tile_px: Annotated[int, Field(ge=64)] = 1536
     overlap_px: Annotated[int, Field(ge=0)] = 64
 
 
 class Tune(Table):
-    """The grid on which thresholds are searched by the competition's metric."""
+    """The grid on which thresholds are searched by the competition's metric.
+
+    `surface` is the map that seeds are cut from and that is flooded. The second stage compares
+    segmentations at the tuned seed threshold plus each offset and drops objects that promise no more
+    than a cutoff.
+    """
 
     seed_threshold: Annotated[tuple[Unit, ...], Several] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
     foreground_threshold: Annotated[tuple[Unit, ...], Several] = (
@@ -164,6 +184,19 @@ class Tune(Table):
     )
     min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (10, 20, 30, 45, 60)
     fill_holes: bool = True
+    surface: Literal["body", "distance"] = "body"
+    second_stage: bool = False
+    second_seed_offsets: Annotated[tuple[float, ...], Several] = (0.0, -0.2, 0.15)
+    second_cutoff: Annotated[tuple[Unit, ...], Several] = (
+        0.0,
+        0.05,
+        0.1,
+        0.15,
+        0.2,
+        0.25,
+        0.3,
+        0.4,
+    )
 
 
 class Config(Table):
@@ -193,6 +226,8 @@ class Config(Table):
                 f"train.crop_px={self.train.crop_px} must be a multiple of {step} "
                 f"(model.stem * 2**model.depth)"
             )
+        if self.tune.surface == "distance" and not self.target.distance:
+            raise ValueError("tune.surface=distance needs target.distance=true")
         return self
 
     @property

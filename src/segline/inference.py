@@ -2,27 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import cv2
 import keras
 import numpy as np
+
+from segline import inputs
+from segline.files import read_json
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
-def probability_map(
-    model: keras.Model, image: np.ndarray, *, symmetries: int, tile_px: int, overlap_px: int
-) -> np.ndarray:
-    """Softmax probabilities (H, W, n_outputs) float32 of an image (H, W, C) float32, any H and W.
+class Net(NamedTuple):
+    """A trained model and how its images are normalised (the `input` table of its config)."""
 
-    `symmetries` 1, 2, 4 or 8 averages over the first so many of the square's symmetries. Images above
+    model: keras.Model
+    normalisation: dict[str, Any]
+
+    def probabilities(self, image: np.ndarray, **settings: Any) -> np.ndarray:
+        """Maps (H, W, n) of an RGB image (H, W, 3) uint8; settings as in `probability_map`."""
+        shown = inputs.normalise(image, **self.normalisation)
+        channels = inputs.to_channels(shown, mode=self.normalisation["mode"])
+        return probability_map(self.model, channels, **settings)
+
+
+def load(path: Path) -> Net:
+    """The net at `path` (model.keras) with the settings beside it (model.json)."""
+    settings = read_json(path.with_suffix(".json"))
+    return Net(keras.saving.load_model(path, compile=False), settings["input"])
+
+
+def probability_map(
+    model: keras.Model,
+    image: np.ndarray,
+    *,
+    symmetries: int,
+    tile_px: int,
+    overlap_px: int,
+    scales: Sequence[float] = (1.0,),
+) -> np.ndarray:
+    """Probabilities (H, W, n) float32 of an image (H, W, C) float32, any H and W.
+
+    The channels are the softmax of the output `classes`, then, if the net has it, `distance` in 0..1.
+
+    `symmetries` 1, 2, 4 or 8 averages over the first so many of the square's symmetries, `scales` over
+    predictions of the image so many times as large, brought back to its size. Images above
     `tile_px` a side are predicted in tiles that share `overlap_px` and are blended linearly there.
     """
 
     def predict(tile: np.ndarray) -> np.ndarray:
         return _mean_over_symmetries(model, tile, symmetries)
 
-    return _blended(predict, image, tile_px=tile_px, overlap_px=overlap_px)
+    maps = [
+        _resized(
+            _blended(predict, _scaled(image, scale), tile_px=tile_px, overlap_px=overlap_px),
+            image.shape[:2],
+        )
+        for scale in scales
+    ]
+    return np.mean(maps, axis=0)
+
+
+def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return _resized(image, (height, width))
+
+
+def _resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W, C) float32 at another size, pixel centres kept in place; averaged when it shrinks."""
+    if array.shape[:2] == shape:
+        return array
+    shrinks = shape[0] < array.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(array, (shape[1], shape[0]), interpolation=how)
+    return resized.reshape(*shape, array.shape[2])
 
 
 def _mean_over_symmetries(model: keras.Model, image: np.ndarray, symmetries: int) -> np.ndarray:
@@ -31,13 +87,19 @@ def _mean_over_symmetries(model: keras.Model, image: np.ndarray, symmetries: int
     padded, (height, width) = _padded(image, multiple=_stride(model))
     for turns, mirror in list(_symmetries())[:symmetries]:
         turned = np.rot90(padded[:, ::-1] if mirror else padded, turns)
-        logits = model(np.ascontiguousarray(turned)[None], training=False)
-        probs = keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
-        back = np.rot90(probs, -turns)
+        back = np.rot90(_activated(model, np.ascontiguousarray(turned)), -turns)
         back = back[:, ::-1] if mirror else back
         total = back if total is None else total + back
     assert total is not None
     return (total / symmetries)[:height, :width]
+
+
+def _activated(model: keras.Model, image: np.ndarray) -> np.ndarray:
+    logits = model(image[None], training=False)
+    parts = [keras.ops.softmax(logits["classes"])]
+    if "distance" in logits:
+        parts.append(keras.ops.sigmoid(logits["distance"]))
+    return np.concatenate([keras.ops.convert_to_numpy(part)[0] for part in parts], axis=-1)
 
 
 def _symmetries() -> Iterator[tuple[int, bool]]:

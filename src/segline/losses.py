@@ -51,6 +51,24 @@ class Dice(keras.losses.Loss):
         return {"smooth": self.smooth, "name": self.name}
 
 
+@keras.saving.register_keras_serializable("segline")
+class SoftCrossEntropy(keras.losses.Loss):
+    """Binary cross-entropy of one logit against a target in 0..1: least where both agree.
+
+    `y_true` is (N, H, W), `y_pred` (N, H, W, 1) logits, `sample_weight` (N, H, W). The target's own
+    entropy is taken off, so that the least value is 0.
+    """
+
+    def __init__(self, name: str = "soft_cross_entropy") -> None:
+        super().__init__(name=name, dtype="float32")
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        target, logit = ops.cast(y_true, "float32"), y_pred[..., 0]
+        inside = ops.clip(target, 1e-6, 1 - 1e-6)
+        entropy = -inside * ops.log(inside) - (1 - inside) * ops.log(1 - inside)
+        return ops.softplus(logit) - target * logit - entropy
+
+
 TERMS = {"cross_entropy": CrossEntropy, "dice": Dice}
 
 

@@ -41,10 +41,16 @@ def read_folds(images: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def read_out_of_fold(images: Path, folds: Path, oof: Sequence[Path]) -> pd.DataFrame:
-    """The training rows that the files `oof` hold maps of, with columns `fold` and `oof` (the file)."""
-    file_of = {image_id: path for path in oof for image_id in maps.ids(path)}
+    """The training rows that the files `oof` hold maps of, with columns `fold` and `oof`.
+
+    `oof` lists an image's files: one, or for a blend of runs several.
+    """
+    files_of: dict[str, list[Path]] = {}
+    for path in oof:
+        for image_id in maps.ids(path):
+            files_of.setdefault(image_id, []).append(path)
     train = read_folds(read_images(images), folds)
-    train["oof"] = train["image_id"].map(file_of)
+    train["oof"] = train["image_id"].map(files_of)
     return train[train["oof"].notna()].reset_index(drop=True)
 
 

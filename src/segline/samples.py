@@ -19,12 +19,14 @@ class Sample(NamedTuple):
     """One training crop of side S.
 
     `image` (S, S, C) float32 in 0..1, `target` (S, S) uint8 class indices, `weight` (S, S) float32 with
-    mean near 1 over the training fold.
+    mean near 1 over the training fold, `distance` (S, S) float32 in 0..1, how deep in its object a
+    pixel lies.
     """
 
     image: np.ndarray
     target: np.ndarray
     weight: np.ndarray
+    distance: np.ndarray
 
 
 class Sampler:
@@ -85,6 +87,7 @@ class Sampler:
             image=inputs.to_channels(image, mode=self._mode),
             target=targets.body_border(truth, **self._border),
             weight=weight * np.float32(self.weight_scale),
+            distance=targets.distance(truth),
         )
 
     def _mean_weight(self, n_samples: int = 32) -> float:

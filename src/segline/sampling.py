@@ -18,7 +18,8 @@ def samplers(table: pd.DataFrame, fold: int, settings: dict[str, Any]) -> tuple[
 
     `table` has the columns of images.csv and `fold`; `settings` is the content of params/train.json.
     """
-    parts = [table[table["fold"] != fold], table[table["fold"] == fold]]
+    unseen = table["modality"].isin(settings["train"]["without"])
+    parts = [table[(table["fold"] != fold) & ~unseen], table[table["fold"] == fold]]
     readers = [PairReader(part, root=Path.cwd(), normalisation=settings["input"]) for part in parts]
     train, weights = settings["train"], settings["weights"]
     common: dict[str, Any] = {

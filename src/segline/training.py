@@ -47,14 +47,29 @@ def optimizer(
 
 
 def compiled(
-    build: Callable[[], keras.Model], *, precision: str, terms: dict[str, float], **schedule: Any
+    build: Callable[[], keras.Model],
+    *,
+    precision: str,
+    terms: dict[str, float],
+    distance: float = 1.0,
+    **schedule: Any,
 ) -> keras.Model:
-    """Build under the precision's policy and compile with the sum of loss terms."""
+    """Build under the precision's policy and compile with the losses of its outputs.
+
+    `classes` has the sum of `terms`, `distance`, where the net has it, its own loss times `distance`.
+    """
     policies = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
     keras.config.set_dtype_policy(policies[precision])
     model = build()
     adam = optimizer(**schedule)
-    model.compile(adam, loss=losses.Total(terms))
+    by_output = {"classes": losses.Total(terms), "distance": losses.SoftCrossEntropy()}
+    weights = {"classes": 1.0, "distance": distance}
+    names = list(model.output)
+    model.compile(
+        adam,
+        loss={name: by_output[name] for name in names},
+        loss_weights={name: weights[name] for name in names},
+    )
     adam.build(model.trainable_variables)
     return model
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from segline import metrics, postprocess
 
-BODY, BORDER = 1, 2  # channels of a probability map, after background
+BODY, BORDER, DISTANCE = 1, 2, 3  # channels of a probability map, after background
+SURFACES = {"body": BODY, "distance": DISTANCE}
 
 
 class Thresholds(NamedTuple):
@@ -28,22 +29,24 @@ def grid(axes: dict[str, Sequence[float]]) -> list[Thresholds]:
     return [Thresholds(seed, fore, int(size)) for seed, fore, size in itertools.product(*axis)]
 
 
-def instances(probs: np.ndarray, thresholds: Thresholds, *, fill_holes: bool = True) -> np.ndarray:
-    """Label image (H, W) int32 of a map (H, W, 3) uint8 of background, body and border."""
-    body = np.ascontiguousarray(probs[..., BODY])
+def instances(
+    probs: np.ndarray, thresholds: Thresholds, *, fill_holes: bool = True, surface: str = "body"
+) -> np.ndarray:
+    """Label image (H, W) int32 of a map (H, W, 3 or 4) uint8: background, body, border, distance.
+
+    Seeds are cut from the map `surface` and grow along it, inside 1 - p(background).
+    """
+    hill = np.ascontiguousarray(probs[..., SURFACES[surface]])
     foreground = 255 - np.ascontiguousarray(probs[..., 0])
-    return postprocess.instances(body, foreground, fill_holes=fill_holes, **thresholds._asdict())
+    return postprocess.instances(hill, foreground, fill_holes=fill_holes, **thresholds._asdict())
 
 
 def grid_scores(
-    truth: np.ndarray, probs: np.ndarray, choices: Sequence[Thresholds], *, fill_holes: bool
+    truth: np.ndarray, probs: np.ndarray, choices: Sequence[Thresholds], **options: Any
 ) -> np.ndarray:
     """mAP of one image under each choice, (len(choices),) float."""
     return np.array(
-        [
-            metrics.map_iou(truth, instances(probs, choice, fill_holes=fill_holes))
-            for choice in choices
-        ]
+        [metrics.map_iou(truth, instances(probs, choice, **options)) for choice in choices]
     )
 
 

@@ -11,13 +11,16 @@ from segline.models.unet import unet
 MODELS = {"unet": unet}
 
 
-def build(name: str, *, channels: int, n_outputs: int, seed: int, **size: Any) -> keras.Model:
-    """Build net `name` for images (N, H, W, channels); its output is logits (N, H, W, n_outputs).
+def build(
+    name: str, *, channels: int, outputs: dict[str, int], seed: int, **size: Any
+) -> keras.Model:
+    """Build net `name` for images (N, H, W, channels).
 
-    `size` is passed on (width, depth, stem, dropout). H and W must be multiples of
-    `stem * 2**depth`. The initial weights are a function of `seed`. Raises ValueError for an unknown name.
+    Its outputs are logits (N, H, W, n) by name, as `outputs` gives name and n. `size` is passed on
+    (width, depth, stem, dropout). H and W must be multiples of `stem * 2**depth`. The initial weights
+    are a function of `seed`. Raises ValueError for an unknown name.
     """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; known: {', '.join(sorted(MODELS))}")
     keras.utils.set_random_seed(seed)
-    return MODELS[name](channels=channels, n_outputs=n_outputs, **size)
+    return MODELS[name](channels=channels, outputs=outputs, **size)

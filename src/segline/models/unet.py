@@ -7,13 +7,21 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+FINE_WIDTH = 12  # filters at full size behind a strided stem
+
 Block = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 
 def unet(
-    *, channels: int, n_outputs: int, width: int, depth: int, stem: int = 1, dropout: float = 0.0
+    *,
+    channels: int,
+    outputs: dict[str, int],
+    width: int,
+    depth: int,
+    stem: int = 1,
+    dropout: float = 0.0,
 ) -> keras.Model:
-    """Map images (N, H, W, channels) to float32 logits (N, H, W, n_outputs).
+    """Map images (N, H, W, channels) to float32 logits (N, H, W, n) for each name in `outputs`.
 
     `width` filters at the finest level double at each of the `depth` halvings. With `stem` 2 or 4 the
     first convolution strides and the last one upsamples, so that no level works at full size, and one
@@ -40,11 +48,14 @@ def unet(
         x = _convolutions(width * 2**level)(x)
 
     if stem > 1:
-        x = layers.Conv2DTranspose(4 * n_outputs, stem, strides=stem)(x)
+        x = layers.Conv2DTranspose(FINE_WIDTH, stem, strides=stem)(x)
         x = layers.Concatenate()([x, image])
-        x = _convolutions(4 * n_outputs, repeats=1)(x)
-    logits = layers.Conv2D(n_outputs, 1, dtype="float32", name="logits")(x)
-    return keras.Model(image, logits, name="unet")
+        x = _convolutions(FINE_WIDTH, repeats=1)(x)
+
+    heads = {
+        name: layers.Conv2D(n, 1, dtype="float32", name=name)(x) for name, n in outputs.items()
+    }
+    return keras.Model(image, heads, name="unet")
 
 
 def _convolutions(filters: int, repeats: int = 2) -> Block:

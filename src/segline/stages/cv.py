@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from segline import maps, metrics, tuning
+from segline import maps, metrics, recipes, tuning
 from segline.console import console
-from segline.files import read_json, read_labels, write_csv, write_json
+from segline.files import read_labels, write_csv, write_json
 from segline.manifest import data_hash, read_out_of_fold
+from segline.recipes import Recipe
+from segline.uncertainty import clustered_error
 
 PERCENT = [round(100 * t) for t in metrics.THRESHOLDS]
 
@@ -24,13 +25,14 @@ def run(
     folds: Path,
     oof: Sequence[Path],
     thresholds: Path,
+    second: Path | None,
     scores: Path,
     out: Path,
 ) -> None:
     """Write one row an image to `scores` and the summary to `out`, and print the table."""
     table = read_out_of_fold(images, folds, oof)
-    tuned = read_json(thresholds)
-    rows = pd.DataFrame(_row(image, part, tuned) for image, part in _with_parts(table))
+    made = recipes.load(thresholds, second)
+    rows = pd.DataFrame(_row(image, part, made[part]) for image, part in _with_parts(table))
     write_csv(scores, rows)
     summary = summarise(rows) | {
         "dataset": images.parent.name,
@@ -49,12 +51,11 @@ def _folds(table: pd.DataFrame) -> list[int]:
     return sorted({int(fold) for fold in table["fold"]})
 
 
-def _row(image: Any, part: str, tuned: dict[str, Any]) -> dict[str, Any]:
+def _row(image: Any, part: str, recipe: Recipe) -> dict[str, Any]:
     """Counts and score of one image."""
-    choice = tuning.Thresholds(**tuned["parts"][part])
-    probs = maps.read(image.oof, image.image_id)
+    probs = maps.read_mean(image.oof, image.image_id)
     truth = read_labels(image.labels)
-    found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
+    found = recipe(probs)
     tp, fp, fn = metrics.match_counts(truth, found, metrics.THRESHOLDS)
     counts = {
         f"{name}_{percent}": int(value)
@@ -95,17 +96,6 @@ def summarise(rows: pd.DataFrame) -> dict[str, Any]:
         "per_threshold": precision.mean(axis=0).tolist(),
         "per_modality": by_modality,
     }
-
-
-def clustered_error(values: pd.Series, groups: pd.Series) -> float | None:
-    """Standard error of the mean when the images of a group vary together; None for one group.
-
-    sqrt(G / (G - 1) * sum over groups of (sum of deviations)^2) / n.
-    """
-    sums = (values - values.mean()).groupby(groups.to_numpy()).sum()
-    if len(sums) < 2:
-        return None
-    return float(np.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum()) / len(values))
 
 
 def print_summary(summary: dict[str, Any], title: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from segline import figures, maps, postprocess, submission, tuning
+from segline import figures, maps, postprocess, recipes, submission
 from segline.console import console
 from segline.files import read_image, read_json, write_csv, write_image
 from segline.manifest import read_images
@@ -22,7 +22,14 @@ def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
     write_csv(baseline, _plain_rows(test["image_id"].tolist(), map_paths))
     ours, plain = submission.score(csv, solution), submission.score(baseline, solution)
     summary = read_json(run_dir / "cv.json")
-    _draw(test, ours["per_image"], map_paths, read_json(run_dir / "thresholds.json"), solution, out)
+    _draw(
+        test,
+        ours["per_image"],
+        map_paths,
+        recipes.load(run_dir / "thresholds.json")["final"],
+        solution,
+        out,
+    )
     console.print(
         f"cross-validated mAP          {summary['mean']:.4f} ± {summary['standard_error']:.3f}"
     )
@@ -50,19 +57,18 @@ def _draw(
     test: pd.DataFrame,
     scores: dict[str, float],
     map_paths: Sequence[Path],
-    tuned: dict,
+    recipe: recipes.Recipe,
     solution: Path,
     out: Path,
 ) -> None:
     """The median image of each modality: image, foreground map, true and found outlines."""
     truth, _ = submission.read_solution(solution)
-    choice = tuning.Thresholds(**tuned["final"])
     rows = []
     for modality, part in test.assign(score=test["image_id"].map(scores)).groupby("modality"):
         row = part.sort_values("score").iloc[(len(part) - 1) // 2]
         image = read_image(row["image"])
         probs = maps.read_mean(map_paths, row["image_id"])
-        found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
+        found = recipe(probs)
         true = submission.true_labels(row["image_id"], truth[row["image_id"]], solution)
         caption = f"{modality}, mAP {row['score']:.2f}"
         rows.append(figures.result_row(image, probs, true, found, caption))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from segline import figures, maps, tuning
+from segline import figures, maps, recipes
 from segline.console import console
-from segline.files import read_csv, read_image, read_json, read_labels, write_image
+from segline.files import read_csv, read_image, read_labels, write_image
 from segline.manifest import read_out_of_fold
 
 
@@ -19,6 +21,7 @@ def run(
     folds: Path,
     oof: Sequence[Path],
     thresholds: Path,
+    second: Path | None,
     scores: Path,
     worst: int,
     out: Path,
@@ -28,8 +31,8 @@ def run(
     scored = read_csv(scores, ("image_id", "ap", "part"))[["image_id", "ap", "part"]]
     table = table.merge(scored, on="image_id")
     chosen = table.nsmallest(worst, "ap") if worst else _median_of_each_modality(table)
-    tuned = read_json(thresholds)
-    rows = [_pictures(image, tuned) for image in chosen.itertuples(index=False)]
+    made = recipes.load(thresholds, second)
+    rows = [_pictures(image, made[image.part]) for image in chosen.itertuples(index=False)]
     write_image(out, figures.sheet(rows))
     console.print(f"wrote {out} ({len(rows)} images)")
 
@@ -40,10 +43,9 @@ def _median_of_each_modality(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(middle)
 
 
-def _pictures(image, tuned) -> list:
-    probs = maps.read(image.oof, image.image_id)
-    choice = tuning.Thresholds(**tuned["parts"][image.part])
-    found = tuning.instances(probs, choice, fill_holes=tuned["fill_holes"])
+def _pictures(image: Any, recipe: recipes.Recipe) -> list[np.ndarray]:
+    probs = maps.read_mean(image.oof, image.image_id)
+    found = recipe(probs)
     caption = f"{image.modality}, mAP {image.ap:.2f}"
     pixels, truth = read_image(image.image), read_labels(image.labels)
     return figures.result_row(pixels, probs, truth, found, caption)

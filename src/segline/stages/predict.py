@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from segline import inference, inputs, maps
+from segline import inference, maps
 from segline.console import console
 from segline.files import read_image, read_json
 from segline.manifest import read_folds, read_images
@@ -26,21 +25,15 @@ def run(
     else:
         train = read_folds(table, folds)
         rows = train[train["fold"] == fold]
-    settings = read_json(model.with_suffix(".json"))
-    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[settings["precision"]]
-    keras.config.set_dtype_policy(policy)
-    net = keras.saving.load_model(model, compile=False)
-    maps.write(out, _predicted(net, rows, settings["input"], read_json(params)))
+    maps.write(out, _predicted(inference.load(model), rows, read_json(params)))
     console.print(f"wrote {out} ({len(rows)} images)")
 
 
 def _predicted(
-    net: keras.Model, rows: pd.DataFrame, normalisation: dict, settings: dict
+    net: inference.Net, rows: pd.DataFrame, settings: dict
 ) -> Iterator[tuple[str, np.ndarray]]:
     named = list(zip(rows["image_id"], rows["image"], strict=True))
     for image_id, path in track(
         named, description="predict", console=console, disable=not console.is_terminal
     ):
-        image = inputs.normalise(read_image(path), **normalisation)
-        channels = inputs.to_channels(image, mode=normalisation["mode"])
-        yield image_id, inference.probability_map(net, channels, **settings)
+        yield image_id, net.probabilities(read_image(path), **settings)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from segline import maps, submission, tuning
+from segline import maps, recipes, submission
 from segline.console import console
 from segline.files import read_csv, read_json, write_csv, write_json
 from segline.stages.validate import shapes_of
@@ -17,6 +17,7 @@ def run(
     *,
     maps_paths: Sequence[Path],
     thresholds: Path,
+    second: Path | None,
     cv: Path,
     sample: Path,
     images: Path,
@@ -26,18 +27,9 @@ def run(
 
     The cross-validated figures go beside it, with the suffix .json, so that they travel with the CSV.
     """
-    tuned = read_json(thresholds)
-    choice = tuning.Thresholds(**tuned["final"])
+    recipe = recipes.load(thresholds, second)["final"]
     wanted = list(dict.fromkeys(read_csv(sample, submission.COLUMNS, dtype=str)["ImageId"]))
-    found = (
-        (
-            image_id,
-            tuning.instances(
-                maps.read_mean(maps_paths, image_id), choice, fill_holes=tuned["fill_holes"]
-            ),
-        )
-        for image_id in wanted
-    )
+    found = ((image_id, recipe(maps.read_mean(maps_paths, image_id))) for image_id in wanted)
     rows = submission.table(found)
     count = submission.check(_by_image(rows), wanted, out, shapes_of(images))
     write_json(out.with_suffix(".json"), read_json(cv))

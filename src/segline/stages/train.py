@@ -18,7 +18,7 @@ from segline.provenance import write_provenance
 from segline.samples import Sampler
 from segline.sampling import channels, samplers
 
-N_CLASSES = 3  # background, body, border
+CLASSES = {"classes": 3}  # background, body, border
 
 
 def run(
@@ -44,7 +44,11 @@ def run(
     if fresh:
         (out / "checkpoint/last.h5").unlink(missing_ok=True)
     fitting, held_out = samplers(table, fold, settings)
-    sizes = {"crop_px": settings["train"]["crop_px"], "channels": channels(settings)}
+    sizes: dict[str, Any] = {
+        "crop_px": settings["train"]["crop_px"],
+        "channels": channels(settings),
+        "distance": settings["target"]["distance"],
+    }
     first = _first_batch(fitting, settings, sizes)
     precision = _chosen_precision(settings, first, out.parent / "precision.json")
     model = _model(settings, precision)
@@ -68,10 +72,14 @@ def run(
     _write_model(model, settings, record, out)
 
 
-def _first_batch(sampler: Sampler, settings: dict[str, Any], sizes: dict[str, int]) -> Any:
+def _first_batch(sampler: Sampler, settings: dict[str, Any], sizes: dict[str, Any]) -> Any:
     batch_size = settings["train"]["batch_size"]
     batches = loader.fixed_batches(sampler, **sizes, batch_size=batch_size, n_samples=batch_size)
     return next(iter(batches.as_numpy_iterator()))
+
+
+def _outputs(settings: dict[str, Any]) -> dict[str, int]:
+    return CLASSES | ({"distance": 1} if settings["target"]["distance"] else {})
 
 
 def _model(settings: dict[str, Any], precision: str) -> keras.Model:
@@ -81,13 +89,17 @@ def _model(settings: dict[str, Any], precision: str) -> keras.Model:
 
     def build() -> keras.Model:
         return models.build(
-            name, channels=channels(settings), n_outputs=N_CLASSES, seed=train["seed"], **size
+            name,
+            channels=channels(settings),
+            outputs=_outputs(settings),
+            seed=train["seed"],
+            **size,
         )
 
     return training.compiled(
         build,
         precision=precision,
-        terms=settings["loss"]["terms"],
+        **settings["loss"],
         learning_rate=train["learning_rate"],
         weight_decay=train["weight_decay"],
         warmup_steps=round(train["warmup"] * steps),
@@ -131,7 +143,7 @@ def _fit(
     fitting: Sampler,
     held_out: Sampler,
     settings: dict[str, Any],
-    sizes: dict[str, int],
+    sizes: dict[str, Any],
     record: dict[str, Any],
     out: Path,
     threads: int,

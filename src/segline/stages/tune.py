@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,8 +13,10 @@ from segline import maps, tuning
 from segline.console import console
 from segline.files import read_json, read_labels, write_json
 from segline.manifest import read_out_of_fold
+from segline.workers import pooled
 
 AXES = ("seed_threshold", "foreground_threshold", "min_size_px")
+OPTIONS = ("fill_holes", "surface")
 
 
 def run(*, params: Path, images: Path, folds: Path, oof: Sequence[Path], out: Path) -> None:
@@ -24,7 +24,8 @@ def run(*, params: Path, images: Path, folds: Path, oof: Sequence[Path], out: Pa
     settings = read_json(params)
     axes = {name: settings[name] for name in AXES}
     table = read_out_of_fold(images, folds, oof)
-    scores = _scores(table, axes, settings["fill_holes"])
+    options = {name: settings[name] for name in OPTIONS}
+    scores = _scores(table, axes, options)
     names = tuning.parts(table).to_numpy()
     final = tuning.best(scores, axes)
     held_out = {part: tuning.best(scores[names != part], axes) for part in np.unique(names)}
@@ -33,7 +34,7 @@ def run(*, params: Path, images: Path, folds: Path, oof: Sequence[Path], out: Pa
         {
             "final": final._asdict(),
             "parts": {part: choice._asdict() for part, choice in held_out.items()},
-            "fill_holes": settings["fill_holes"],
+            "options": options,
             "n_images": len(table),
         },
     )
@@ -42,21 +43,19 @@ def run(*, params: Path, images: Path, folds: Path, oof: Sequence[Path], out: Pa
         console.print(f"  without {part}: {_words(choice)}")
 
 
-def _scores(table: pd.DataFrame, axes: dict, fill_holes: bool) -> np.ndarray:
+def _scores(table: pd.DataFrame, axes: dict, options: dict) -> np.ndarray:
     """mAP of every image (rows) under every choice (columns)."""
-    score = partial(_image_scores, choices=tuning.grid(axes), fill_holes=fill_holes)
+    score = partial(_image_scores, choices=tuning.grid(axes), options=options)
     jobs = list(zip(table["image_id"], table["labels"], table["oof"], strict=True))
-    workers = min(len(os.sched_getaffinity(0)), len(jobs))
-    with multiprocessing.Pool(workers) as pool:
-        return np.array(pool.map(score, jobs, chunksize=4))
+    return np.array(pooled(score, jobs))
 
 
 def _image_scores(
-    job: tuple[str, str, Path], choices: Sequence[tuning.Thresholds], fill_holes: bool
+    job: tuple[str, str, list[Path]], choices: Sequence[tuning.Thresholds], options: dict
 ) -> np.ndarray:
-    image_id, labels_path, map_path = job
-    truth, probs = read_labels(labels_path), maps.read(map_path, image_id)
-    return tuning.grid_scores(truth, probs, choices, fill_holes=fill_holes)
+    image_id, labels_path, map_paths = job
+    truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
+    return tuning.grid_scores(truth, probs, choices, **options)
 
 
 def _words(choice: tuning.Thresholds) -> str:

@@ -1,0 +1,93 @@
+"""Fit the second stage: which objects to keep, and which split of a region to believe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from segline import maps, metrics, objects, recipes, tuning
+from segline.console import console
+from segline.files import read_json, read_labels, replacing
+from segline.manifest import read_out_of_fold
+from segline.recipes import Recipe
+from segline.workers import pooled
+
+
+def run(
+    *,
+    params: Path,
+    images: Path,
+    folds: Path,
+    oof: Sequence[Path],
+    thresholds: Path,
+    out: Path,
+) -> None:
+    """Write regressor and cutoff for `final` and for each part, fitted without that part.
+
+    A part's cutoff is chosen on the other parts, whose objects are judged by regressors that have not
+    seen them.
+    """
+    settings = read_json(params)
+    offsets = tuple(settings["second_seed_offsets"])
+    table = read_out_of_fold(images, folds, oof)
+    table["part"] = tuning.parts(table)
+    plain = recipes.load(thresholds)
+    examples = pooled(partial(_examples, plain=plain, offsets=offsets), _jobs(table))
+    fitted = {
+        name: objects.fit(*_stacked(examples, (table["part"] != name).to_numpy())) for name in plain
+    }
+    judges = {
+        name: plain[name]._replace(regressor=fitted[name], seed_offsets=offsets) for name in plain
+    }
+    cutoffs = settings["second_cutoff"]
+    scores = np.array(pooled(partial(_scores, judges=judges, cutoffs=cutoffs), _jobs(table)))
+    chosen = {
+        name: cutoffs[int(scores[(table["part"] != name).to_numpy()].mean(axis=0).argmax())]
+        for name in plain
+    }
+    with replacing(out) as temporary:
+        joblib.dump(
+            {
+                name: {"regressor": fitted[name], "cutoff": chosen[name], "seed_offsets": offsets}
+                for name in plain
+            },
+            temporary,
+        )
+    console.print(f"second stage on {sum(len(e[1]) for e in examples)} objects; cutoffs {chosen}")
+
+
+def _jobs(table: pd.DataFrame) -> list[tuple]:
+    return list(zip(table["image_id"], table["labels"], table["oof"], table["part"], strict=True))
+
+
+def _examples(
+    job: tuple, plain: dict[str, Recipe], offsets: tuple[float, ...]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Features and shares of thresholds passed of all candidates' objects in one image."""
+    image_id, labels_path, map_paths, part = job
+    truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
+    found = recipes.segmentations(probs, plain[part].thresholds, plain[part].options, offsets)
+    features = [objects.measure(labels, probs) for labels in found]
+    shares = [objects.shares_passed(truth, labels) for labels in found]
+    return pd.concat(features, ignore_index=True), np.concatenate(shares)
+
+
+def _stacked(examples: list, chosen: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    used = [example for example, use in zip(examples, chosen, strict=True) if use]
+    features = pd.concat([e[0] for e in used if len(e[1])], ignore_index=True)
+    return features, np.concatenate([e[1] for e in used])
+
+
+def _scores(job: tuple, judges: dict[str, Recipe], cutoffs: Sequence[float]) -> list[float]:
+    """mAP of one image at each cutoff, judged by the regressor of its part."""
+    image_id, labels_path, map_paths, part = job
+    truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
+    found, promised = judges[part].candidates(probs)
+    return [
+        metrics.map_iou(truth, objects.choose(found, promised, cutoff=cutoff)) for cutoff in cutoffs
+    ]

@@ -1,0 +1,69 @@
+"""Instance masks of any images, with the models of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segline import figures, inference, recipes
+from segline.console import console
+from segline.errors import UserError
+from segline.files import (
+    labels_suffix,
+    read_image,
+    read_json,
+    write_csv,
+    write_image,
+    write_labels,
+)
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+
+
+def run(
+    *,
+    models: Sequence[Path],
+    thresholds: Path,
+    second: Path | None,
+    params: Path,
+    images: Path,
+    out: Path,
+) -> None:
+    """Write out/<stem>.png (labels), out/<stem>_outlines.png and out/objects.csv for a folder of images.
+
+    An image that cannot be read is named and left out; the others are done all the same.
+    """
+    paths = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
+    if not paths:
+        known = ", ".join(sorted(SUFFIXES))
+        raise UserError(f"{images}: no images there; expected files that end in {known}")
+    nets = [inference.load(path) for path in models]
+    recipe, settings = recipes.load(thresholds, second)["final"], read_json(params)
+    counts = []
+    for path in paths:
+        try:
+            image = read_image(path)
+        except UserError as error:
+            console.print(f"left out: {error}")
+            continue
+        labels = recipe(_mean_map(image, nets, settings))
+        write_labels(out / f"{path.stem}{labels_suffix(int(labels.max()))}", labels)
+        write_image(
+            out / f"{path.stem}_outlines.png", figures.outlined(image, None, labels, zoom=1)
+        )
+        counts.append((path.name, *labels.shape, int(labels.max())))
+    if not counts:
+        raise UserError(f"{images}: none of its {len(paths)} images can be read")
+    write_csv(
+        out / "objects.csv", pd.DataFrame(counts, columns=["image", "height", "width", "n_objects"])
+    )
+    console.print(f"{out}: {len(counts)} images, {sum(c[-1] for c in counts)} objects")
+
+
+def _mean_map(image: np.ndarray, nets: Sequence[inference.Net], settings: dict) -> np.ndarray:
+    """Maps averaged over the nets and rounded to 8 bits, as a submission's are."""
+    total = sum(np.rint(255 * net.probabilities(image, **settings)) for net in nets)
+    return np.rint(total / len(nets)).astype(np.uint8)

@@ -1,0 +1,66 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from segline import inference
+from segline.errors import UserError
+from segline.stages import segment
+
+
+class Threshold:
+    """A net that takes what is bright for body."""
+
+    def probabilities(self, image, **settings):
+        body = (image[..., 0] > 100).astype(np.float32)
+        return np.dstack([1 - body, body, 0 * body])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(inference, "load", lambda path: Threshold())
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[2:8, 2:8] = image[12:18, 20:28] = 200
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in/a.png"), image)
+    choice = {"seed_threshold": 0.5, "foreground_threshold": 0.5, "min_size_px": 4}
+    options = {"fill_holes": True, "surface": "body"}
+    (tmp_path / "t.json").write_text(json.dumps({"final": choice, "options": options, "parts": {}}))
+    (tmp_path / "p.json").write_text("{}")
+    return tmp_path
+
+
+def run(folder):
+    segment.run(
+        models=[folder / "m.keras"] * 2,
+        thresholds=folder / "t.json",
+        second=None,
+        params=folder / "p.json",
+        images=folder / "in",
+        out=folder / "out",
+    )
+
+
+def test_each_image_gets_labels_outlines_and_a_row(folder):
+    (folder / "in/broken.png").write_bytes(b"no image")
+    (folder / "in/notes.txt").write_text("not an image")
+    run(folder)
+    labels = cv2.imread(str(folder / "out/a.png"), cv2.IMREAD_UNCHANGED)
+    assert (labels[5, 5], labels[15, 25], labels[0, 0]) == (1, 2, 0)
+    assert (folder / "out/a_outlines.png").exists()
+    assert (
+        folder / "out/objects.csv"
+    ).read_text() == "image,height,width,n_objects\na.png,20,30,2\n"
+
+
+def test_a_folder_without_images_is_refused(folder):
+    (folder / "in/a.png").unlink()
+    with pytest.raises(UserError, match="no images there; expected files that end in"):
+        run(folder)
+
+
+def test_a_folder_of_unreadable_images_is_refused(folder):
+    (folder / "in/a.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match="none of its 1 images can be read"):
+        run(folder)
