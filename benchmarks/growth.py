@@ -37,7 +37,7 @@ def plot(rows: list[dict], bandwidth: float, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 2, figsize=(11, 4.5), sharey=True)
+    figure, panels = pyplot.subplots(1, 2, figsize=(11, 4.8), sharey=True, layout="constrained")
     labels = {
         "side": "image side, px (one object per 2,048 px)",
         "objects": f"objects in {COUNTS_SIDE} x {COUNTS_SIDE} px",
@@ -54,11 +54,13 @@ def plot(rows: list[dict], bandwidth: float, path: Path) -> None:
             )
             panel.plot(at, floor, ":", c=f"C{colour}")
         panel.set(xscale="log", yscale="log", xlabel=label)
+        panel.set_xticks(at, [f"{value:,}" for value in at])
+        panel.minorticks_off()
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("seconds a call, one core")
-    panels[0].legend(
-        fontsize=8, title="dotted: inputs read and outputs\nwritten once, at copy speed"
+    panels[1].set_title("dotted: inputs read and outputs written once, at copy speed", fontsize=9)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), fontsize=8, ncols=3, loc="outside lower center"
     )
-    figure.tight_layout()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)

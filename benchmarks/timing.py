@@ -64,7 +64,7 @@ def repeat(call: Callable[[], object], *, seconds: float, least: int = 3) -> Tim
 
 def bandwidth() -> float:
     """Bytes a second one core moves: read plus written by a copy of 256 MiB."""
-    source = np.zeros(1 << 28, np.uint8)
-    target = np.ones_like(source)
+    source = np.ones(1 << 28, np.uint8)  # zeros would all be read from one page
+    target = np.full_like(source, 2)
     taken = repeat(lambda: np.copyto(target, source), seconds=1)
     return 2 * source.size / taken.median

@@ -110,7 +110,7 @@ def fit(
         max_iter=200,
         learning_rate=0.05,
         max_leaf_nodes=15,
-        min_samples_leaf=40,
+        min_samples_leaf=int(np.clip(len(shares) // 100, 5, 40)),
         l2_regularization=1.0,
         random_state=seed,
     )

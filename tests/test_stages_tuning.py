@@ -1,0 +1,132 @@
+"""From out-of-fold maps to thresholds, second stage, score and submission, on made-up maps."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segline import files, maps, recipes, tuning
+from segline.stages import cv, second, submit, tune
+
+N_IMAGES, SIZE = 16, 72
+TUNE = {
+    "seed_threshold": [0.3, 0.5, 0.7],
+    "foreground_threshold": [0.4, 0.6],
+    "min_size_px": [5],
+    "fill_holes": True,
+    "surface": "body",
+    "second_seed_offsets": [0.0, -0.2],
+    "second_cutoff": [0.0, 0.2, 0.4],
+}
+
+
+def scene(number):
+    """Discs, and a map that knows them but also shows small faint ones that are not there."""
+    rng = np.random.default_rng(number)
+    y, x = np.mgrid[:SIZE, :SIZE]
+    truth = np.zeros((SIZE, SIZE), np.int32)
+    probs = np.zeros((SIZE, SIZE, 3))
+    for label, (cy, cx) in enumerate([(14, 14), (14, 50), (50, 14), (50, 50)], start=1):
+        distance = np.hypot(y - cy - rng.integers(-3, 4), x - cx - rng.integers(-3, 4))
+        truth[distance <= 9] = label
+        probs[..., 1] += np.clip(0.95 - 0.5 * np.clip(distance - 7, 0, 2), 0, 1) * (distance <= 9)
+        probs[distance <= 9, 2] = 0.05 + 0.9 * (distance[distance <= 9] > 8)
+    ghosts = np.hypot(y - 32, x - rng.integers(20, 52)) <= 3
+    probs[ghosts, 1] = 0.75
+    probs[..., 1] = np.minimum(probs[..., 1], 1 - probs[..., 2])
+    probs[..., 0] = 1 - probs[..., 1] - probs[..., 2]
+    return truth, probs
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("run")
+    rows = []
+    for number in range(N_IMAGES):
+        truth, _ = scene(number)
+        files.write_labels(root / f"{number}.png", truth)
+        path = str(root / f"{number}.png")
+        rows.append((f"i{number:02d}", "train", path, path, SIZE, SIZE, 4, "m", f"g{number // 2}"))
+    rows.append(("t", "test", "", "", SIZE, SIZE, 0, "m", "t"))
+    columns = ["image_id", "split", "image", "labels", "height", "width", "n_objects", "modality", "group"]
+    files.write_csv(root / "images.csv", pd.DataFrame(rows, columns=columns))
+    folds = {
+        "image_id": [row[0] for row in rows[:-1]],
+        "fold": [n // 2 % 2 for n in range(N_IMAGES)],
+    }
+    files.write_csv(root / "folds.csv", pd.DataFrame(folds))
+    for fold in (0, 1):
+        chosen = [n for n in range(N_IMAGES) if n // 2 % 2 == fold]
+        maps.write(root / f"oof{fold}.h5", ((f"i{n:02d}", scene(n)[1]) for n in chosen))
+    maps.write(root / "test.h5", [("t", scene(99)[1])])
+    (root / "tune.json").write_text(json.dumps(TUNE))
+    (root / "summary.json").write_text('{"data_hash": "h"}')
+    (root / "sample.csv").write_text("ImageId,EncodedPixels\nt,1 1\n")
+    tune.run(params=root / "tune.json", out=root / "thresholds.json", **data(root))
+    second.run(
+        params=root / "tune.json",
+        thresholds=root / "thresholds.json",
+        out=root / "second.joblib",
+        **data(root),
+    )
+    return root
+
+
+def data(root):
+    oof = [root / "oof0.h5", root / "oof1.h5"]
+    return {"images": root / "images.csv", "folds": root / "folds.csv", "oof": oof}
+
+
+def scored(run, fitted):
+    out = run / f"cv{fitted is not None}.json"
+    cv.run(
+        thresholds=run / "thresholds.json",
+        second=fitted,
+        scores=run / "scores.csv",
+        out=out,
+        **data(run),
+    )
+    return json.loads(out.read_text())
+
+
+def test_every_part_has_thresholds_of_its_own(run):
+    tuned = json.loads((run / "thresholds.json").read_text())
+    assert sorted(tuned["parts"]) == ["fold 0", "fold 1"]
+    assert tuned["n_images"] == N_IMAGES
+
+
+def test_the_second_stage_drops_what_is_not_there(run):
+    plain, fitted = scored(run, None), scored(run, run / "second.joblib")
+    assert plain["per_threshold"][0] == pytest.approx(4 / 5, abs=0.02)
+    assert fitted["per_threshold"][0] == pytest.approx(1.0, abs=0.01)
+    assert fitted["mean"] > plain["mean"] + 0.1
+
+
+def test_the_summary_counts_images_groups_and_folds(run):
+    summary = scored(run, None)
+    assert (summary["n_images"], summary["n_groups"], summary["folds"]) == (16, 8, [0, 1])
+    assert summary["data_hash"] == "h"
+
+
+def test_recipes_without_a_second_stage_are_the_watershed(run):
+    made = recipes.load(run / "thresholds.json")["final"]
+    probs = maps.read(run / "oof0.h5", "i00")
+    expected = tuning.instances(probs, made.thresholds, fill_holes=True)
+    assert np.array_equal(made(probs), expected)
+
+
+def test_a_submission_takes_its_figures_along(run):
+    scored(run, run / "second.joblib")
+    submit.run(
+        maps_paths=[run / "test.h5"],
+        thresholds=run / "thresholds.json",
+        second=run / "second.joblib",
+        cv=run / "cvTrue.json",
+        sample=run / "sample.csv",
+        images=run / "images.csv",
+        out=run / "submission.csv",
+    )
+    rows = files.read_csv(run / "submission.csv")
+    assert rows["ImageId"].tolist() == ["t"] * 4
+    assert json.loads((run / "submission.json").read_text())["n_images"] == 16
