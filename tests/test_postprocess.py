@@ -286,3 +286,10 @@ def test_nothing_and_everything(shape):
 def test_refuses(body, foreground, change, message):
     with pytest.raises(ValueError, match=message):
         postprocess.instances(body, foreground, **LOOSE | change)
+
+
+def test_sums_of_float32_probabilities_may_round_above_one():
+    body = np.array([[0, 1.0000001, 0]], np.float32)
+    assert postprocess.components(body, threshold=0.5, min_size_px=1).tolist() == [[0, 1, 0]]
+    with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
+        postprocess.components(body * 1.01, threshold=0.5, min_size_px=1)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _PROBABILITIES = np.arange(256) / 255
+_ROUNDING = 1e-5  # how far sums of float32 probabilities may leave 0..1
 
 
 def instances(
@@ -101,9 +102,9 @@ def _as_bytes(probabilities: ArrayLike, name: str) -> NDArray[np.uint8]:
         raise ValueError(f"{name} must be uint8 or floating, not {array.dtype}")
     # Written so that nan is refused as well.
     lowest, highest = array.min(initial=0), array.max(initial=0)
-    if not (lowest >= 0 and highest <= 1):
+    if not (lowest >= -_ROUNDING and highest <= 1 + _ROUNDING):
         raise ValueError(f"{name} must lie in 0..1, found {lowest} to {highest}")
-    return np.rint(array * 255, order="C").astype(np.uint8)
+    return np.rint(np.clip(array, 0, 1) * 255, order="C").astype(np.uint8)
 
 
 def _cut(threshold: float, name: str) -> int:
