@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from segline.augment import Augmenter
+from segline.errors import UserError
 from segline.manifest import PairReader
 from segline.samples import Sampler, fold_class_weights
 
@@ -18,7 +19,7 @@ def samplers(table: pd.DataFrame, fold: int, settings: dict[str, Any]) -> tuple[
 
     `table` has the columns of images.csv and `fold`; `settings` is the content of params/train.json.
     """
-    unseen = table["modality"].isin(settings["train"]["without"])
+    unseen = table["modality"].isin(_known(settings["train"]["without"], table["modality"]))
     parts = [table[(table["fold"] != fold) & ~unseen], table[table["fold"] == fold]]
     readers = [PairReader(part, root=Path.cwd(), normalisation=settings["input"]) for part in parts]
     train, weights = settings["train"], settings["weights"]
@@ -39,6 +40,16 @@ def samplers(table: pd.DataFrame, fold: int, settings: dict[str, Any]) -> tuple[
         **common,
     )
     return fitting, Sampler(parts[1], readers[1], augmenter=None, **common)
+
+
+def _known(names: list[str], modality: pd.Series) -> list[str]:
+    absent = sorted(set(names) - set(modality))
+    if absent:
+        there = ", ".join(sorted(set(modality)))
+        raise UserError(
+            f"train.without: no modality {', '.join(absent)} in the data; there are {there}"
+        )
+    return names
 
 
 def channels(settings: dict[str, Any]) -> int:

@@ -41,6 +41,9 @@ def run(
     if fold not in set(table["fold"]):
         known = ", ".join(map(str, sorted(set(table["fold"]))))
         raise UserError(f"{folds}: no fold {fold}; folds here: {known}")
+    name = settings["model"]["name"]
+    if name not in models.MODELS:
+        raise UserError(f"model.name: no model {name!r}; known: {', '.join(sorted(models.MODELS))}")
     if fresh:
         (out / "checkpoint/last.h5").unlink(missing_ok=True)
     fitting, held_out = samplers(table, fold, settings)
