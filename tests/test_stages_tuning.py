@@ -49,7 +49,17 @@ def run(tmp_path_factory):
         path = str(root / f"{number}.png")
         rows.append((f"i{number:02d}", "train", path, path, SIZE, SIZE, 4, "m", f"g{number // 2}"))
     rows.append(("t", "test", "", "", SIZE, SIZE, 0, "m", "t"))
-    columns = ["image_id", "split", "image", "labels", "height", "width", "n_objects", "modality", "group"]
+    columns = [
+        "image_id",
+        "split",
+        "image",
+        "labels",
+        "height",
+        "width",
+        "n_objects",
+        "modality",
+        "group",
+    ]
     files.write_csv(root / "images.csv", pd.DataFrame(rows, columns=columns))
     folds = {
         "image_id": [row[0] for row in rows[:-1]],

@@ -54,6 +54,11 @@ def test_grid_scores_see_the_truth():
     assert worse.tolist() == [0.0]
 
 
+def test_without_a_surface_touching_discs_are_one_object():
+    _, probs = touching_discs()
+    assert tuning.instances(probs, Thresholds(0.5, 0.5, 10), surface="none").max() == 1
+
+
 def test_the_surface_that_is_flooded_can_be_the_distance():
     truth, probs = touching_discs()
     y, x = np.mgrid[:40, :60]

@@ -167,7 +167,8 @@ class Predict(Table):
 class Tune(Table):
     """The grid on which thresholds are searched by the competition's metric.
 
-    `surface` is the map that seeds are cut from and that is flooded. The second stage compares
+    `surface` is the map that seeds are cut from and that is flooded (`none`: connected components). The
+    second stage compares
     segmentations at the tuned seed threshold plus each offset and drops objects that promise no more
     than a cutoff.
     """
@@ -184,7 +185,7 @@ class Tune(Table):
     )
     min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (10, 20, 30, 45, 60)
     fill_holes: bool = True
-    surface: Literal["body", "distance"] = "body"
+    surface: Literal["none", "body", "distance"] = "body"
     second_stage: bool = False
     second_seed_offsets: Annotated[tuple[float, ...], Several] = (0.0, -0.2, 0.15)
     second_cutoff: Annotated[tuple[Unit, ...], Several] = (

@@ -34,8 +34,16 @@ def instances(
 ) -> np.ndarray:
     """Label image (H, W) int32 of a map (H, W, 3 or 4) uint8: background, body, border, distance.
 
-    Seeds are cut from the map `surface` and grow along it, inside 1 - p(background).
+    Seeds are cut from the map `surface` and grow along it, inside 1 - p(background). With `none` there
+    are no seeds: the connected regions of the foreground are the objects.
     """
+    if surface == "none":
+        return postprocess.components(
+            255 - probs[..., 0],
+            threshold=thresholds.foreground_threshold,
+            min_size_px=thresholds.min_size_px,
+            fill_holes=fill_holes,
+        )
     hill = np.ascontiguousarray(probs[..., SURFACES[surface]])
     foreground = 255 - np.ascontiguousarray(probs[..., 0])
     return postprocess.instances(hill, foreground, fill_holes=fill_holes, **thresholds._asdict())
