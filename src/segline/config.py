@@ -168,20 +168,19 @@ class Tune(Table):
     """The grid on which thresholds are searched by the competition's metric.
 
     `surface` is the map that seeds are cut from and that is flooded (`none`: connected components). The
-    second stage compares
-    segmentations at the tuned seed threshold plus each offset and drops objects that promise no more
-    than a cutoff.
+    second stage compares segmentations at the tuned seed threshold plus each offset and drops objects
+    that promise no more than a cutoff.
     """
 
     seed_threshold: Annotated[tuple[Unit, ...], Several] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
     foreground_threshold: Annotated[tuple[Unit, ...], Several] = (
-        0.35,
-        0.4,
         0.45,
         0.5,
         0.55,
         0.6,
         0.65,
+        0.7,
+        0.75,
     )
     min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (10, 20, 30, 45, 60)
     fill_holes: bool = True
