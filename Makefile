@@ -151,6 +151,7 @@ validate: submissions/$(run).csv  ## check the submission once more
 	$(segline) validate --submission $< --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
 
 upload: submissions/$(run).csv  ## the Kaggle CLI's submit
+	@command -v kaggle > /dev/null || { echo 'make: no kaggle command; pip install kaggle and put your token in ~/.kaggle' >&2; exit 2; }
 	kaggle competitions submit -c data-science-bowl-2018 -f $< -m '$(run)'
 
 preview: $(manifest)  ## a picture of augmented samples, targets and weights

@@ -26,7 +26,7 @@ def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
         test,
         ours["per_image"],
         map_paths,
-        recipes.load(run_dir / "thresholds.json")["final"],
+        _recipe(run_dir),
         solution,
         out,
     )
@@ -38,6 +38,11 @@ def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
         f"  the same maps, thresholded {plain['mean']:.4f} (plain 0.5 + connected components)"
     )
     console.print(f"submission {csv}\npicture    {out}", soft_wrap=True)
+
+
+def _recipe(run_dir: Path) -> recipes.Recipe:
+    second = run_dir / "second.joblib"
+    return recipes.load(run_dir / "thresholds.json", second if second.exists() else None)["final"]
 
 
 def _plain_rows(ids: Sequence[str], map_paths: Sequence[Path]) -> pd.DataFrame:
