@@ -200,7 +200,11 @@ leaderboard: .venv/.installed  ## score every CSV in submissions/ into data/lead
 readme: .venv/.installed  ## put the measured figures into README
 	@$(segline) readme
 
-bench: .venv/.developer  ## speed and memory against named peers
+.venv/.bench: requirements-bench.txt .venv/.developer
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	touch $@
+
+bench: .venv/.bench  ## speed and memory against named peers (about 5 minutes, 2 GB)
 	.venv/bin/python -m benchmarks
 
 FORCE:
