@@ -72,11 +72,11 @@ def result_row(
     *,
     crop_px: int = 200,
 ) -> list[np.ndarray]:
-    """Four captioned pictures of an image's upper left: itself, its maps, true and found outlines.
+    """Four captioned pictures of an image's most crowded part: itself, maps, true and found outlines.
 
     `image` (H, W, 3) uint8, `probs` (H, W, 3) uint8 of background, body and border, label images (H, W).
     """
-    part = np.s_[:crop_px, :crop_px]
+    part = _most_crowded(truth, crop_px)
     image = stretched(image[part])
     body, border = probs[part][..., 1], probs[part][..., 2]
     maps = np.dstack([np.maximum(body, border)] * 2 + [body])
@@ -87,6 +87,20 @@ def result_row(
         "found (magenta)": outlined(image, None, found[part]),
     }
     return [captioned(picture, text) for text, picture in pictures.items()]
+
+
+def _most_crowded(labels: np.ndarray, crop_px: int) -> tuple[slice, slice]:
+    """The window with most objects, among those that lie half their side apart."""
+    starts = [
+        [*range(0, max(size - crop_px, 0), crop_px // 2), max(size - crop_px, 0)]
+        for size in labels.shape
+    ]
+    windows = [
+        (slice(top, top + crop_px), slice(left, left + crop_px))
+        for top in starts[0]
+        for left in starts[1]
+    ]
+    return max(windows, key=lambda window: len(np.unique(labels[window])))
 
 
 def stretched(image: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ def results_table(submissions: Path) -> str:
     ]
     for path in sorted(submissions.glob("*.json")):
         cv = read_json(path)
-        if cv["dataset"] == "dsb2018":
+        if cv.get("dataset") == "dsb2018":
             lines.append(_result_row(path.stem, cv))
     lines += [
         f"| {name} | stage1_test, 65 images | {score:.3f} | | | |"
