@@ -45,11 +45,8 @@ class EpochProgress(keras.callbacks.Callback):
         speed = self._done / (time.perf_counter() - self._start)
         self._bar.update(self._task, advance=1, speed=f"{speed:.1f}")
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._bar.stop()
-
     def stop(self) -> None:
-        """Leave the terminal clean after an interruption."""
+        """Leave the terminal clean, after an interruption too."""
         self._bar.stop()
 
     def line(self, row: dict[str, Any]) -> None:

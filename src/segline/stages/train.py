@@ -173,7 +173,9 @@ def _fit(
         record=record,
         report=lambda row: _report(row, record, out, progress),
     )
-    if record["epoch"] < train["epochs"]:
+    if record["epoch"] == train["epochs"]:
+        return
+    try:
         model.fit(
             batches,
             initial_epoch=record["epoch"],
@@ -187,6 +189,8 @@ def _fit(
                 keras.callbacks.TensorBoard(out / "logs", write_graph=False),
             ],
         )
+    finally:
+        progress.stop()
 
 
 def _report(row: dict[str, Any], record: dict[str, Any], out: Path, progress: Any) -> None:

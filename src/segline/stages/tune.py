@@ -15,14 +15,13 @@ from segline.files import read_json, read_labels, write_json
 from segline.manifest import read_out_of_fold
 from segline.workers import pooled
 
-AXES = ("seed_threshold", "foreground_threshold", "min_size_px")
 OPTIONS = ("fill_holes", "surface")
 
 
 def run(*, params: Path, images: Path, folds: Path, oof: Sequence[Path], out: Path) -> None:
     """Write `final` thresholds (from all images) and, for each part, those from the other parts."""
     settings = read_json(params)
-    axes = {name: settings[name] for name in AXES}
+    axes = {name: settings[name] for name in tuning.Thresholds._fields}
     table = read_out_of_fold(images, folds, oof)
     options = {name: settings[name] for name in OPTIONS}
     scores = _scores(table, axes, options)
