@@ -119,10 +119,10 @@ $(run_dir)/thresholds.json: $(oof) $(run_dir)/params/tune.json
 	$(segline) tune --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
 	    --folds $(interim)/folds.csv $(oof:%=--oof %) --out $@
 
-fitted := $(if $(second_stage),$(run_dir)/second.joblib)
+fitted := $(if $(second_stage),$(run_dir)/second.h5)
 with_second := $(fitted:%=--second %)
 
-$(run_dir)/second.joblib: $(run_dir)/thresholds.json $(oof)
+$(run_dir)/second.h5: $(run_dir)/thresholds.json $(oof)
 	$(segline) second --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
 	    --folds $(interim)/folds.csv $(oof:%=--oof %) --thresholds $< --out $@
 

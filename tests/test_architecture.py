@@ -12,7 +12,7 @@ LAYERS = [
     {
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
-        *("crowds", "checks", "uncertainty"),
+        *("crowds", "checks", "uncertainty", "forest"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
@@ -23,7 +23,7 @@ LAYERS = [
 ]
 LIBRARIES = {
     0: {"numpy", "numba", "scipy", "pandas", "skimage", "sklearn", "cv2", "albumentations"},
-    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests", "joblib"},
+    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests"},
     2: {"tensorflow", "keras"},
     3: {"typer"},
 }

@@ -77,7 +77,7 @@ def run(tmp_path_factory):
     second.run(
         params=root / "tune.json",
         thresholds=root / "thresholds.json",
-        out=root / "second.joblib",
+        out=root / "second.h5",
         **data(root),
     )
     return root
@@ -107,7 +107,7 @@ def test_every_part_has_thresholds_of_its_own(run):
 
 
 def test_the_second_stage_drops_what_is_not_there(run):
-    plain, fitted = scored(run, None), scored(run, run / "second.joblib")
+    plain, fitted = scored(run, None), scored(run, run / "second.h5")
     assert plain["per_threshold"][0] == pytest.approx(4 / 5, abs=0.02)
     assert fitted["per_threshold"][0] == pytest.approx(1.0, abs=0.01)
     assert fitted["mean"] > plain["mean"] + 0.1
@@ -127,11 +127,11 @@ def test_recipes_without_a_second_stage_are_the_watershed(run):
 
 
 def test_a_submission_takes_its_figures_along(run):
-    scored(run, run / "second.joblib")
+    scored(run, run / "second.h5")
     submit.run(
         maps_paths=[run / "test.h5"],
         thresholds=run / "thresholds.json",
-        second=run / "second.joblib",
+        second=run / "second.h5",
         cv=run / "cvTrue.json",
         sample=run / "sample.csv",
         images=run / "images.csv",

@@ -99,12 +99,16 @@ class Augment(Table):
 
 
 class Model(Table):
-    """Name and size of the net; `stem` is the stride of its first convolution."""
+    """Name and size of the net.
+
+    `stem` is the stride of its first convolution; widths double at each halving up to `max_width`.
+    """
 
     name: str = "unet"
     width: Count = 16
     depth: Annotated[int, Field(ge=1, le=7)] = 4
     stem: Literal[1, 2, 4] = 1
+    max_width: Count = 1024
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 

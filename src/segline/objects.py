@@ -18,6 +18,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from segline import labels as label_images
 from segline import metrics
+from segline.forest import Forest
 
 SHAPE = ("area", "eccentricity", "solidity", "extent", "axis_major_length", "axis_minor_length")
 CHANNELS = ("background", "body", "border", "distance")
@@ -102,9 +103,7 @@ def shares_passed(true: np.ndarray, pred: np.ndarray) -> np.ndarray:
     return passed[1:]
 
 
-def fit(
-    features: pd.DataFrame, shares: np.ndarray, *, seed: int = 0
-) -> HistGradientBoostingRegressor:
+def fit(features: pd.DataFrame, shares: np.ndarray, *, seed: int = 0) -> Forest:
     """Gradient boosting from features to the share of thresholds passed, squared error."""
     model = HistGradientBoostingRegressor(
         max_iter=200,
@@ -114,7 +113,7 @@ def fit(
         l2_regularization=1.0,
         random_state=seed,
     )
-    return model.fit(features, shares)
+    return Forest.of(model.fit(features, shares))
 
 
 def choose(

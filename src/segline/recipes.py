@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import joblib
+import h5py
 import numpy as np
 
 from segline import objects, tuning
-from segline.files import read_json
+from segline.errors import UserError
+from segline.files import read_json, replacing
+from segline.forest import Forest
 
 
 class Recipe(NamedTuple):
@@ -17,7 +19,7 @@ class Recipe(NamedTuple):
 
     thresholds: tuning.Thresholds
     options: dict[str, Any]
-    regressor: Any = None
+    regressor: Forest | None = None
     cutoff: float = 0.0
     seed_offsets: tuple[float, ...] = (0.0,)
 
@@ -30,6 +32,7 @@ class Recipe(NamedTuple):
 
     def candidates(self, probs: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Segmentations at several seed thresholds, the tuned one first, and their objects' promise."""
+        assert self.regressor is not None
         found = segmentations(probs, self.thresholds, self.options, self.seed_offsets)
         return found, [promise(self.regressor, labels, probs) for labels in found]
 
@@ -45,7 +48,7 @@ def segmentations(
     ]
 
 
-def promise(regressor: Any, labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
+def promise(regressor: Forest, labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """Share of IoU thresholds each object is expected to pass, (n,) float."""
     features = objects.measure(labels, probs)
     return np.zeros(0) if features.empty else regressor.predict(features)
@@ -61,5 +64,29 @@ def load(thresholds: Path, second: Path | None = None) -> dict[str, Recipe]:
     }
     if second is None:
         return recipes
-    fitted = joblib.load(second)
-    return {name: recipe._replace(**fitted[name]) for name, recipe in recipes.items()}
+    return {name: _judging(recipe, name, second) for name, recipe in recipes.items()}
+
+
+def write_second(path: Path, recipes: dict[str, Recipe]) -> None:
+    """Write what the second stage adds to each recipe: HDF5, a group a recipe."""
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, recipe in recipes.items():
+            assert recipe.regressor is not None
+            group = file.create_group(name)
+            group.attrs["cutoff"] = recipe.cutoff
+            group.attrs["seed_offsets"] = recipe.seed_offsets
+            for field, values in recipe.regressor._asdict().items():
+                group[field] = values.tolist() if field == "names" else values
+
+
+def _judging(recipe: Recipe, name: str, path: Path) -> Recipe:
+    with h5py.File(path, "r") as file:
+        if name not in file:
+            raise UserError(f"{path}: nothing for {name}; it is older than thresholds.json, tune again")
+        group = file[name]
+        values = {field: group[field][()] for field in Forest._fields if field != "names"}
+        return recipe._replace(
+            regressor=Forest(names=group["names"].asstr()[()], **values),
+            cutoff=float(group.attrs["cutoff"]),
+            seed_offsets=tuple(float(offset) for offset in group.attrs["seed_offsets"]),
+        )

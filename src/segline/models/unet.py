@@ -19,33 +19,35 @@ def unet(
     width: int,
     depth: int,
     stem: int = 1,
+    max_width: int = 1024,
     dropout: float = 0.0,
 ) -> keras.Model:
     """Map images (N, H, W, channels) to float32 logits (N, H, W, n) for each name in `outputs`.
 
-    `width` filters at the finest level double at each of the `depth` halvings. With `stem` 2 or 4 the
+    `width` filters at the finest level double at each of the `depth` halvings, up to `max_width`. With `stem` 2 or 4 the
     first convolution strides and the last one upsamples, so that no level works at full size, and one
     convolution at full size joins the image again to place outlines.
     """
+    widths = [min(width * 2**level, max_width) for level in range(depth + 1)]
     image = keras.Input((None, None, channels), name="image")
     x = image
     if stem > 1:
         x = layers.Conv2D(width, 2 * stem - 1, strides=stem, padding="same")(x)
 
     skips = []
-    for level in range(depth):
-        x = _convolutions(width * 2**level)(x)
+    for filters in widths[:-1]:
+        x = _convolutions(filters)(x)
         skips.append(x)
         x = layers.MaxPooling2D()(x)
 
-    x = _convolutions(width * 2**depth)(x)
+    x = _convolutions(widths[-1])(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
 
-    for level in reversed(range(depth)):
-        x = layers.Conv2DTranspose(width * 2**level, 2, strides=2)(x)
-        x = layers.Concatenate()([x, skips[level]])
-        x = _convolutions(width * 2**level)(x)
+    for filters, skip in zip(reversed(widths[:-1]), reversed(skips), strict=True):
+        x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
+        x = layers.Concatenate()([x, skip])
+        x = _convolutions(filters)(x)
 
     if stem > 1:
         x = layers.Conv2DTranspose(FINE_WIDTH, stem, strides=stem)(x)

@@ -41,7 +41,7 @@ def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
 
 
 def _recipe(run_dir: Path) -> recipes.Recipe:
-    second = run_dir / "second.joblib"
+    second = run_dir / "second.h5"
     return recipes.load(run_dir / "thresholds.json", second if second.exists() else None)["final"]
 
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 
 from segline import maps, metrics, objects, recipes, tuning
 from segline.console import console
-from segline.files import read_json, read_labels, replacing
+from segline.files import read_json, read_labels
 from segline.manifest import read_out_of_fold
 from segline.recipes import Recipe
 from segline.workers import pooled
@@ -38,11 +37,12 @@ def run(
     table["part"] = tuning.parts(table)
     plain = recipes.load(thresholds)
     examples = pooled(partial(_examples, plain=plain, offsets=offsets), _jobs(table))
-    fitted = {
-        name: objects.fit(*_stacked(examples, (table["part"] != name).to_numpy())) for name in plain
-    }
     judges = {
-        name: plain[name]._replace(regressor=fitted[name], seed_offsets=offsets) for name in plain
+        name: recipe._replace(
+            regressor=objects.fit(*_stacked(examples, (table["part"] != name).to_numpy())),
+            seed_offsets=offsets,
+        )
+        for name, recipe in plain.items()
     }
     cutoffs = settings["second_cutoff"]
     scores = np.array(pooled(partial(_scores, judges=judges, cutoffs=cutoffs), _jobs(table)))
@@ -50,14 +50,9 @@ def run(
         name: cutoffs[int(scores[(table["part"] != name).to_numpy()].mean(axis=0).argmax())]
         for name in plain
     }
-    with replacing(out) as temporary:
-        joblib.dump(
-            {
-                name: {"regressor": fitted[name], "cutoff": chosen[name], "seed_offsets": offsets}
-                for name in plain
-            },
-            temporary,
-        )
+    recipes.write_second(
+        out, {name: judge._replace(cutoff=chosen[name]) for name, judge in judges.items()}
+    )
     console.print(f"second stage on {sum(len(e[1]) for e in examples)} objects; cutoffs {chosen}")
 
 
