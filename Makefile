@@ -11,17 +11,21 @@ config := quick
 fold :=
 set :=
 base :=
+with :=
 images :=
 out :=
 fresh :=
+pretrained :=
 source_option := $(if $(filter command,$(firstword $(origin source))),$(source),broad)
 
-run := $(config)$(if $(strip $(set)),-$(shell printf '%s' '$(sort $(set))' | sha256sum | cut -c1-8))
-run_dir := data/runs/$(run)
+space := $(subst ,, )
+run := $(subst $(space),+,$(strip $(config) $(with)))$(if $(strip $(set)),-$(shell printf '%s' '$(sort $(set))' | sha256sum | cut -c1-8))
+run_dir := data/runs/$(run)$(if $(pretrained),-pretrained)
+shipped := data/pretrained/$(config)
 python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 segline := .venv/bin/python -m segline
 
-.PHONY: segment compare blend blended help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
+.PHONY: segment compare blend pack help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
         leaderboard bench readme preview download FORCE
 
 help:  ## this list
@@ -57,7 +61,7 @@ lint: .venv/.developer  ## formatting, rules and types
 # run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
 # settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
 
-staged := data train predict tune score compare gallery segment submit validate upload preview download blended
+staged := data train predict tune score compare gallery segment submit validate upload preview download pack
 ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
@@ -67,16 +71,25 @@ $(run_dir)/run.mk: FORCE | .venv/.installed
 
 interim := data/interim/$(dataset)
 manifest := $(interim)/images.csv $(interim)/folds.csv
+extra_images := $(extra:%=data/interim/%/images.csv)
 trained := $(patsubst $(run_dir)/fold_%/model.keras,%,$(wildcard $(run_dir)/fold_*/model.keras))
-used := $(sort $(folds) $(trained))
-oof := $(used:%=$(run_dir)/fold_%/oof.h5)
-test_maps := $(used:%=$(run_dir)/fold_%/test.h5)
+packed := $(patsubst $(shipped)/fold_%.h5,%,$(wildcard $(shipped)/fold_*.h5))
+used := $(if $(pretrained),$(packed),$(sort $(folds) $(trained)))
+maps_of = $(if $(with),$(sort $(wildcard $(patsubst %,data/runs/%/fold_*/$(1).h5,$(config) $(with)))),$(used:%=$(run_dir)/fold_%/$(1).h5))
+oof := $(call maps_of,oof)
+test_maps := $(call maps_of,test)
 
 ifneq ($(filter-out $(all_folds),$(fold)),)
 $(error fold=$(fold): no such fold; the folds of config $(config) are $(all_folds))
 endif
 ifneq ($(and $(fold),$(filter-out train data,$(MAKECMDGOALS))),)
 $(error fold= goes with train alone; for one fold throughout use set="train.folds=$(fold)")
+endif
+
+ifneq ($(pretrained),)
+ifeq ($(packed),)
+$(error pretrained=1: no weights in $(shipped); shipped are: $(notdir $(patsubst %/SHA256SUMS,%,$(wildcard data/pretrained/*/SHA256SUMS))))
+endif
 endif
 
 data: $(manifest)  ## decode and check the raw files, make the folds (raw=DIR once)
@@ -102,9 +115,18 @@ $(interim)/folds.csv: $(interim)/images.csv $(interim)/data.json
 	$(segline) folds --images $< --n-folds $(n_folds) --seed $(fold_seed) --out $@
 
 models := $(all_folds:%=$(run_dir)/fold_%/model.keras)
-$(models): $(run_dir)/fold_%/model.keras: $(run_dir)/params/train.json $(manifest) $(if $(fresh),FORCE)
+ifneq ($(pretrained),)
+$(models): $(run_dir)/fold_%/model.keras: $(shipped)/fold_%.h5 $(run_dir)/params/train.json
+	$(segline) unpack --weights $< --params $(run_dir)/params/train.json --out $(@D)
+else
+$(models): $(run_dir)/fold_%/model.keras: $(run_dir)/params/train.json $(manifest) $(extra_images) $(if $(fresh),FORCE)
 	$(segline) train --params $< --images $(interim)/images.csv --folds $(interim)/folds.csv \
-	    --fold $* --out $(@D) $(if $(fresh),--fresh)
+	    $(extra_images:%=--extra %) --fold $* --out $(@D) $(if $(fresh),--fresh)
+
+$(extra_images):
+	@echo 'make: train.extra: no data set $(@D); make one with: make data config=NAME raw=DIR,' \
+	    'NAME.toml naming data.dataset = "$(notdir $(@D))"' >&2; exit 2
+endif
 
 predictor = $(segline) predict --model $< --params $(run_dir)/params/predict.json \
     --images $(interim)/images.csv --folds $(interim)/folds.csv --out $@
@@ -115,12 +137,16 @@ $(models:%/model.keras=%/oof.h5): $(run_dir)/fold_%/oof.h5: $(run_dir)/fold_%/mo
 $(models:%/model.keras=%/test.h5): $(run_dir)/fold_%/test.h5: $(run_dir)/fold_%/model.keras $(run_dir)/params/predict.json
 	$(predictor)
 
+fitted := $(if $(second_stage),$(run_dir)/second.h5)
+with_second := $(fitted:%=--second %)
+
+ifneq ($(pretrained),)
+$(run_dir)/thresholds.json $(run_dir)/second.h5 $(run_dir)/cv.json: $(run_dir)/%: $(shipped)/%
+	cp $< $@
+else
 $(run_dir)/thresholds.json: $(oof) $(run_dir)/params/tune.json
 	$(segline) tune --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
 	    --folds $(interim)/folds.csv $(oof:%=--oof %) --out $@
-
-fitted := $(if $(second_stage),$(run_dir)/second.h5)
-with_second := $(fitted:%=--second %)
 
 $(run_dir)/second.h5: $(run_dir)/thresholds.json $(oof)
 	$(segline) second --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
@@ -129,6 +155,7 @@ $(run_dir)/second.h5: $(run_dir)/thresholds.json $(oof)
 $(run_dir)/cv.json: $(run_dir)/thresholds.json $(fitted) $(oof)
 	$(segline) cv --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) \
 	    --thresholds $< $(with_second) --scores $(run_dir)/scores.csv --out $@
+endif
 
 compare: $(run_dir)/cv.json  ## gain over the run base=NAME, with a bootstrap over whole fields
 	@$(segline) compare --base data/runs/$(base)/scores.csv --other $(run_dir)/scores.csv
@@ -142,10 +169,13 @@ submissions/$(run).csv: $(run_dir)/thresholds.json $(fitted) $(test_maps) $(run_
 	$(segline) submit --thresholds $< $(with_second) $(test_maps:%=--maps %) --out $@ \
 	    --cv $(run_dir)/cv.json --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
 
-segment: $(run_dir)/thresholds.json $(fitted)  ## instance masks of any images: images=DIR (out=DIR)
+segment: $(run_dir)/thresholds.json $(fitted) $(if $(pretrained),$(used:%=$(run_dir)/fold_%/model.keras))  ## instance masks of any images: images=DIR (out=DIR)
 	@test -n "$(images)" || { echo 'make: segment needs images=DIR' >&2; exit 2; }
 	$(segline) segment $(used:%=--model $(run_dir)/fold_%/model.keras) --thresholds $< $(with_second) \
 	    --params $(run_dir)/params/predict.json --images '$(images)' --out '$(or $(out),$(run_dir)/segmented)'
+
+pack: submissions/$(run).csv  ## put the run's weights, thresholds, figures and card into data/pretrained/
+	$(segline) pack --run $(run_dir) --config configs/$(config).toml --out $(shipped)
 
 validate: submissions/$(run).csv  ## check the submission once more
 	$(segline) validate --submission $< --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
@@ -163,27 +193,13 @@ download: | .venv/.installed  ## DSB2018 from the Broad's BBBC038, or source=kag
 endif
 
 # --- several runs at once ------------------------------------------------------------------------
-# The maps of the runs are averaged, thresholds tuned once, and the result is a run called a+b.
+# The maps of all the runs are averaged and thresholds tuned once: a run called a+b, with a's settings.
 
 configs :=
-space := $(subst ,, )
-blend := $(subst $(space),+,$(strip $(configs)))
-blend_maps = $(addprefix --$(1) ,$(foreach c,$(configs),$(sort $(wildcard data/runs/$(c)/fold_*/$(2).h5))))
-
 blend: .venv/.installed  ## average the maps of configs="a b", tune once, write submissions/a+b.csv
-	@test -n "$(blend)" || { echo 'make: blend needs configs="a b"' >&2; exit 2; }
-	@for name in $(configs); do $(MAKE) submit config=$$name; done
-	@$(MAKE) blended config=$(firstword $(configs)) configs='$(configs)'
-
-blended: $(manifest)
-	$(segline) tune --params $(run_dir)/params/tune.json --images $< --folds $(interim)/folds.csv \
-	    $(call blend_maps,oof,oof) --out data/runs/$(blend)/thresholds.json
-	$(segline) cv --images $< --folds $(interim)/folds.csv $(call blend_maps,oof,oof) \
-	    --thresholds data/runs/$(blend)/thresholds.json --scores data/runs/$(blend)/scores.csv \
-	    --out data/runs/$(blend)/cv.json
-	$(segline) submit --thresholds data/runs/$(blend)/thresholds.json $(call blend_maps,maps,test) \
-	    --cv data/runs/$(blend)/cv.json --sample $(interim)/sample_submission.csv --images $< \
-	    --out submissions/$(blend).csv
+	@test $(words $(configs)) -gt 1 || { echo 'make: blend needs configs="a b"' >&2; exit 2; }
+	@for name in $(configs); do $(MAKE) predict config=$$name; done
+	@$(MAKE) submit config=$(firstword $(configs)) with='$(wordlist 2,99,$(configs))'
 
 # --- the demo ------------------------------------------------------------------------------------
 

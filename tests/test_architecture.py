@@ -18,7 +18,7 @@ LAYERS = [
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
         *("manifest", "provenance", "sampling", "recipes", "report", "export", "workers"),
     },
-    {"loader", "models", "losses", "training", "checkpoint", "inference", "progress"},
+    {"loader", "models", "losses", "training", "checkpoint", "inference", "progress", "pretrained"},
     {"stages", "engines", "cli", "__main__"},
 ]
 LIBRARIES = {

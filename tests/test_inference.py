@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from segline import inference, models
+from segline.config import multiple_of
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_no_pixel_shifts_through_padding_symmetries_and_tiles(
 ):
     image = disc(*size, size[0] // 2 - 3, size[1] // 2 + 1, min(size) // 3)
     probs = inference.probability_map(
-        thresholder, image, symmetries=symmetries, tile_px=tile_px, overlap_px=16
+        thresholder, image, multiple=8, symmetries=symmetries, tile_px=tile_px, overlap_px=16
     )
     assert probs.shape == (*size, 2)
     assert np.array_equal(probs[..., 1] > 0.5, image[..., 0] > 0.5)
@@ -44,7 +45,7 @@ def test_no_pixel_shifts_through_padding_symmetries_and_tiles(
 def test_scales_come_back_without_a_shift(thresholder, scales):
     image = disc(120, 161, 55, 90, 30)
     probs = inference.probability_map(
-        thresholder, image, symmetries=8, tile_px=1536, overlap_px=16, scales=scales
+        thresholder, image, multiple=8, symmetries=8, tile_px=1536, overlap_px=16, scales=scales
     )
     found = probs[..., 1] / probs[..., 1].sum()
     y, x = np.mgrid[:120, :161]
@@ -58,14 +59,14 @@ def test_eight_symmetries_make_the_answer_symmetric():
         "unet", channels=1, outputs={"classes": 3, "distance": 1}, seed=0, width=4, depth=2
     )
     image = np.random.default_rng(0).random((32, 32, 1)).astype(np.float32)
-    options = {"symmetries": 8, "tile_px": 64, "overlap_px": 8}
+    options = {"multiple": 4, "symmetries": 8, "tile_px": 64, "overlap_px": 8}
     straight = inference.probability_map(net, image, **options)
     turned = inference.probability_map(net, np.rot90(image)[:, ::-1].copy(), **options)
     assert np.rot90(straight)[:, ::-1] == pytest.approx(turned, abs=1e-5)
 
 
 @pytest.mark.parametrize(("stem", "depth", "stride"), [(1, 3, 8), (2, 3, 16), (4, 2, 16)])
-def test_the_stride_is_read_from_the_net(stem, depth, stride):
+def test_a_net_takes_sides_of_its_multiple(stem, depth, stride):
     net = models.build(
         "unet",
         channels=1,
@@ -75,7 +76,7 @@ def test_the_stride_is_read_from_the_net(stem, depth, stride):
         depth=depth,
         stem=stem,
     )
-    assert inference._stride(net) == stride
+    assert multiple_of({"stem": stem, "depth": depth}) == stride
     out = net(np.zeros((1, stride, 2 * stride, 1), np.float32))
     assert out["classes"].shape == (1, stride, 2 * stride, 3)
     assert out["distance"].shape == (1, stride, 2 * stride, 1)
@@ -86,7 +87,9 @@ def test_distance_is_the_last_channel_and_lies_in_0_to_1():
         "unet", channels=1, outputs={"classes": 3, "distance": 1}, seed=0, width=4, depth=2
     )
     image = np.random.default_rng(0).random((20, 31, 1)).astype(np.float32)
-    probs = inference.probability_map(net, image, symmetries=1, tile_px=64, overlap_px=8)
+    probs = inference.probability_map(
+        net, image, multiple=4, symmetries=1, tile_px=64, overlap_px=8
+    )
     assert probs.shape == (20, 31, 4)
     assert probs[..., :3].sum(-1) == pytest.approx(1, abs=1e-5)
     assert 0 < probs[..., 3].min() < probs[..., 3].max() < 1

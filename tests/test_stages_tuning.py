@@ -18,6 +18,7 @@ TUNE = {
     "surface": "body",
     "second_seed_offsets": [0.0, -0.2],
     "second_cutoff": [0.0, 0.2, 0.4],
+    "unseen": [],
 }
 
 

@@ -9,9 +9,9 @@ SIZE = {"width": 4, "depth": 1, "stem": 2, "dropout": 0.3}
 
 
 def compiled(precision="float32"):
+    keras.config.set_dtype_policy(models.POLICIES[precision])
     return training.compiled(
-        lambda: models.build("unet", channels=1, outputs=OUTPUTS, seed=1, **SIZE),
-        precision=precision,
+        models.build("unet", channels=1, outputs=OUTPUTS, seed=1, **SIZE),
         terms={"cross_entropy": 1.0, "dice": 0.5},
         learning_rate=1e-2,
         weight_decay=1e-3,

@@ -95,3 +95,14 @@ def test_halving_needs_two_groups():
     images = pd.DataFrame({"fold": 0, "group": ["a", "a"], "modality": "m"})
     with pytest.raises(ValueError, match="one group"):
         tuning.parts(images)
+
+
+@pytest.mark.parametrize("folds", [[0, 0, 0, 0], [0, 1, 0, 1]])
+def test_a_kind_never_trained_on_is_a_part_that_nothing_is_fitted_on(folds):
+    images = pd.DataFrame({"fold": folds, "group": list("abcd"), "modality": ["m", "m", "n", "n"]})
+    names = tuning.parts(images, unseen=["n"])
+    assert (names == tuning.UNSEEN).tolist() == [False, False, True, True]
+    assert names[:2].nunique() == 2
+    assert tuning.fitted_on(names, "final").tolist() == [True, True, False, False]
+    assert tuning.fitted_on(names, names[0]).tolist() == [False, True, False, False]
+    assert tuning.fitted_on(names, tuning.UNSEEN).tolist() == [True, True, False, False]

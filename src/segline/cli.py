@@ -136,6 +136,7 @@ def train(
     folds: FilePath,
     fold: Number,
     out: FilePath,
+    extra: Annotated[Optional[list[Path]], typer.Option(help="images.csv, repeatable")] = None,  # noqa: UP045
     threads: Number = 2,
     fresh: bool = False,
 ) -> None:
@@ -149,6 +150,7 @@ def train(
         folds=folds,
         fold=fold,
         out=out,
+        extra=extra or [],
         threads=threads,
         fresh=fresh,
     )
@@ -307,6 +309,24 @@ def segment(
     stage.run(
         models=model, thresholds=thresholds, second=second, params=params, images=images, out=out
     )
+
+
+@app.command()
+def pack(run: FilePath, config: FilePath, out: FilePath) -> None:
+    """Pack a finished run's weights, thresholds and figures for the repository."""
+    _load_tensorflow_quietly()
+    from segline.stages import pack as stage
+
+    stage.run(run_dir=run, config=config, out=out)
+
+
+@app.command()
+def unpack(weights: FilePath, params: FilePath, out: FilePath) -> None:
+    """Make a fold's model from the weights the repository carries."""
+    _load_tensorflow_quietly()
+    from segline.stages import unpack as stage
+
+    stage.run(weights=weights, params=params, out=out)
 
 
 @app.command()

@@ -102,6 +102,7 @@ class Model(Table):
     """Name and size of the net.
 
     `stem` is the stride of its first convolution; widths double at each halving up to `max_width`.
+    `weights` are those it starts from; a model with an encoder may start from ImageNet's.
     """
 
     name: str = "unet"
@@ -110,6 +111,7 @@ class Model(Table):
     stem: Literal[1, 2, 4] = 1
     max_width: Count = 1024
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weights: Literal["none", "imagenet"] = "none"
 
 
 class Loss(Table):
@@ -136,8 +138,9 @@ class Loss(Table):
 class Train(Table):
     """Length, schedule and precision of training.
 
-    Images of the modalities in `without` are not trained on: the score on them is that on a kind
-    never seen.
+    Images of the modalities in `without` are not trained or tuned on, and all of them are scored: the
+    score on them is that on a kind never seen. `extra` names data sets (made by `make data`) that are
+    trained on in every fold and never validated on.
     """
 
     folds: Annotated[tuple[Annotated[int, Field(ge=0)], ...] | None, Several] = None
@@ -154,6 +157,7 @@ class Train(Table):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     validation_crops: Count = 64
     without: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
     modality_power: Unit = 0.5
     seed: int = 0
     threads: Count = 2
@@ -224,7 +228,7 @@ class Config(Table):
             raise ValueError(
                 f"train.folds names {unknown}, but data.n_folds is {self.data.n_folds}"
             )
-        step = self.model.stem * 2**self.model.depth
+        step = multiple_of(self.model.model_dump())
         if self.train.crop_px % step:
             raise ValueError(
                 f"train.crop_px={self.train.crop_px} must be a multiple of {step} "
@@ -254,8 +258,13 @@ class Config(Table):
             "data": everything["data"],
             "train": train,
             "predict": everything["predict"],
-            "tune": everything["tune"],
+            "tune": everything["tune"] | {"unseen": everything["train"]["without"]},
         }
+
+
+def multiple_of(model: Mapping[str, Any]) -> int:
+    """What both sides of a net's input must be a multiple of, from its `model` table."""
+    return model["stem"] * 2 ** model["depth"]
 
 
 def load(path: Path | str, settings: Iterable[str] = ()) -> Config:

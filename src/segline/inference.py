@@ -11,34 +11,43 @@ import keras
 import numpy as np
 
 from segline import inputs
+from segline.config import multiple_of
 from segline.files import read_json
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
 class Net(NamedTuple):
-    """A trained model and how its images are normalised (the `input` table of its config)."""
+    """A trained model, the multiple its sides must be, its `input` table, what it was trained without."""
 
     model: keras.Model
+    multiple: int
     normalisation: dict[str, Any]
+    unseen: tuple[str, ...]  # modalities
 
     def probabilities(self, image: np.ndarray, **settings: Any) -> np.ndarray:
         """Maps (H, W, n) of an RGB image (H, W, 3) uint8; settings as in `probability_map`."""
         shown = inputs.normalise(image, **self.normalisation)
         channels = inputs.to_channels(shown, mode=self.normalisation["mode"])
-        return probability_map(self.model, channels, **settings)
+        return probability_map(self.model, channels, multiple=self.multiple, **settings)
 
 
 def load(path: Path) -> Net:
     """The net at `path` (model.keras) with the settings beside it (model.json)."""
     settings = read_json(path.with_suffix(".json"))
-    return Net(keras.saving.load_model(path, compile=False), settings["input"])
+    return Net(
+        model=keras.saving.load_model(path, compile=False),
+        multiple=multiple_of(settings["model"]),
+        normalisation=settings["input"],
+        unseen=tuple(settings["train"]["without"]),
+    )
 
 
 def probability_map(
     model: keras.Model,
     image: np.ndarray,
     *,
+    multiple: int,
     symmetries: int,
     tile_px: int,
     overlap_px: int,
@@ -48,13 +57,14 @@ def probability_map(
 
     The channels are the softmax of the output `classes`, then, if the net has it, `distance` in 0..1.
 
+    The net takes sides that are a `multiple`; others are padded by mirroring.
     `symmetries` 1, 2, 4 or 8 averages over the first so many of the square's symmetries, `scales` over
     predictions of the image so many times as large, brought back to its size. Images above
     `tile_px` a side are predicted in tiles that share `overlap_px` and are blended linearly there.
     """
 
     def predict(tile: np.ndarray) -> np.ndarray:
-        return _mean_over_symmetries(model, tile, symmetries)
+        return _mean_over_symmetries(model, tile, symmetries, multiple)
 
     maps = [
         _resized(
@@ -81,10 +91,12 @@ def _resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return resized.reshape(*shape, array.shape[2])
 
 
-def _mean_over_symmetries(model: keras.Model, image: np.ndarray, symmetries: int) -> np.ndarray:
+def _mean_over_symmetries(
+    model: keras.Model, image: np.ndarray, symmetries: int, multiple: int
+) -> np.ndarray:
     """Each symmetry goes through the net alone, so that memory does not grow with their number."""
     total: np.ndarray | None = None
-    padded, (height, width) = _padded(image, multiple=_stride(model))
+    padded, (height, width) = _padded(image, multiple=multiple)
     for turns, mirror in list(_symmetries())[:symmetries]:
         turned = np.rot90(padded[:, ::-1] if mirror else padded, turns)
         back = np.rot90(_activated(model, np.ascontiguousarray(turned)), -turns)
@@ -107,17 +119,6 @@ def _symmetries() -> Iterator[tuple[int, bool]]:
     for turns in (0, 2, 1, 3):
         yield turns, False
         yield turns, True
-
-
-def _stride(model: keras.Model) -> int:
-    """The multiple that both sides of an input must be."""
-    stride = 1
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.MaxPooling2D):
-            stride *= layer.pool_size[0]
-        elif type(layer) is keras.layers.Conv2D:
-            stride *= layer.strides[0]
-    return stride
 
 
 def _padded(image: np.ndarray, *, multiple: int) -> tuple[np.ndarray, tuple[int, int]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ IMAGE_COLUMNS = (
     *("modality", "group"),
 )
 CACHE_BYTES = 2**30
+NO_FOLD = -1  # of images that are trained on in every fold
 
 
 def read_images(path: Path) -> pd.DataFrame:
@@ -38,6 +41,29 @@ def read_folds(images: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"run make data again"
         )
     return train.astype({"fold": int}).reset_index(drop=True)
+
+
+def with_extra(train: pd.DataFrame, extra: Sequence[Path]) -> pd.DataFrame:
+    """`train` (images.csv with `fold`) and the training images of other sets, in no fold: -1.
+
+    UserError if one of them has the pixels of an image of `train`: it might be held out there.
+    """
+    tables = [train]
+    for path in extra:
+        added = read_images(path)
+        tables.append(added[added["split"] == "train"].assign(fold=NO_FOLD))
+    both = pd.concat(tables, ignore_index=True)
+    suspects = both[both.duplicated(["height", "width"], keep=False)] if extra else both[:0]
+    first_with: dict[bytes, Any] = {}
+    for image in suspects.itertuples():
+        pixels = hashlib.sha256(read_image(image.image).tobytes()).digest()
+        other = first_with.setdefault(pixels, image)
+        if NO_FOLD in {image.fold, other.fold} and image.fold != other.fold:
+            raise UserError(
+                f"{image.image}: an extra image with the pixels of {other.image}, which is held out "
+                f"in fold {other.fold}; take it out of the extra set"
+            )
+    return both
 
 
 def read_out_of_fold(images: Path, folds: Path, oof: Sequence[Path]) -> pd.DataFrame:

@@ -47,20 +47,16 @@ def optimizer(
 
 
 def compiled(
-    build: Callable[[], keras.Model],
+    model: keras.Model,
     *,
-    precision: str,
     terms: dict[str, float],
     distance: float = 1.0,
     **schedule: Any,
 ) -> keras.Model:
-    """Build under the precision's policy and compile with the losses of its outputs.
+    """Compile `model` with the losses of its outputs and return it.
 
     `classes` has the sum of `terms`, `distance`, where the net has it, its own loss times `distance`.
     """
-    policies = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-    keras.config.set_dtype_policy(policies[precision])
-    model = build()
     adam = optimizer(**schedule)
     by_output = {"classes": losses.Total(terms), "distance": losses.SoftCrossEntropy()}
     weights = {"classes": 1.0, "distance": distance}

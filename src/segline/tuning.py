@@ -12,6 +12,7 @@ import pandas as pd
 from segline import metrics, postprocess
 
 BODY, BORDER, DISTANCE = 1, 2, 3  # channels of a probability map, after background
+UNSEEN = "unseen"
 SURFACES = {"body": BODY, "distance": DISTANCE}
 
 
@@ -78,17 +79,21 @@ def _neighbourhood_mean(values: np.ndarray) -> np.ndarray:
     return np.mean(shifted, axis=0)
 
 
-def parts(images: pd.DataFrame) -> pd.Series:
+def parts(images: pd.DataFrame, *, unseen: Sequence[str] = ()) -> pd.Series:
     """Name of the part each row is judged in: its fold, or half of the groups of a single fold.
 
     Thresholds for a part are tuned on the other parts. Halves keep whole groups together and are
-    balanced in number of images, the larger groups first. ValueError for a single group.
+    balanced in number of images, the larger groups first. Images of the modalities `unseen`, which no
+    model was trained on, are the part `UNSEEN`. ValueError if the others are a single group.
     """
-    if images["group"].nunique() < 2:
+    names = pd.Series(UNSEEN, index=images.index)
+    seen = images[~images["modality"].isin(unseen)]
+    if seen["group"].nunique() < 2:
         raise ValueError("all images belong to one group; thresholds cannot be cross-fitted")
-    if images["fold"].nunique() > 1:
-        return "fold " + images["fold"].astype(str)
-    sizes = images.groupby(["modality", "group"]).size().sort_values(ascending=False, kind="stable")
+    if seen["fold"].nunique() > 1:
+        names[seen.index] = "fold " + seen["fold"].astype(str)
+        return names
+    sizes = seen.groupby(["modality", "group"]).size().sort_values(ascending=False, kind="stable")
     totals = [0, 0]
     half: dict[Any, str] = {}
     for (_, group), size in sizes.items():
@@ -97,4 +102,10 @@ def parts(images: pd.DataFrame) -> pd.Series:
         smaller = int(totals[1] < totals[0])
         totals[smaller] += size
         half[group] = f"half {smaller}"
-    return images["group"].map(half)
+    names[seen.index] = seen["group"].map(half)
+    return names
+
+
+def fitted_on(part_names: pd.Series, part: str) -> np.ndarray:
+    """The rows (N,) bool that may be fitted on to judge `part` (or `final`): not it, nor the unseen."""
+    return (~part_names.isin([part, UNSEEN])).to_numpy()

@@ -6,9 +6,15 @@ from typing import Any
 
 import keras
 
+from segline.errors import UserError
+from segline.models.efficientnet_unet import efficientnet_unet
 from segline.models.unet import unet
+from segline.sampling import channels
 
-MODELS = {"unet": unet}
+MODELS = {"unet": unet, "efficientnet_unet": efficientnet_unet}
+PRETRAINED = ("efficientnet_unet",)
+CLASSES = {"classes": 3}  # background, body, border
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def build(
@@ -24,3 +30,30 @@ def build(
         raise ValueError(f"unknown model {name!r}; known: {', '.join(sorted(MODELS))}")
     keras.utils.set_random_seed(seed)
     return MODELS[name](channels=channels, outputs=outputs, **size)
+
+
+def from_settings(settings: dict[str, Any], *, fetch: bool = True) -> keras.Model:
+    """The untrained net that a run's training settings describe, under their `precision`.
+
+    With `fetch` it starts from the pretrained weights that `model.weights` names, if any. Raises UserError
+    for an unknown model, and for one that has no pretrained weights if some are asked for.
+    """
+    size = dict(settings["model"])
+    name, weights = size.pop("name"), size.pop("weights")
+    if name not in MODELS:
+        raise UserError(f"model.name: no model {name!r}; known: {', '.join(sorted(MODELS))}")
+    if weights != "none" and name not in PRETRAINED:
+        raise UserError(
+            f"model.weights={weights}: model {name} has no pretrained weights; "
+            f"{', '.join(PRETRAINED)} has, or set model.weights=none"
+        )
+    if weights != "none" and fetch:
+        size["weights"] = weights
+    keras.config.set_dtype_policy(POLICIES[settings["precision"]])
+    return build(
+        name,
+        channels=channels(settings),
+        outputs=CLASSES | ({"distance": 1} if settings["target"]["distance"] else {}),
+        seed=settings["train"]["seed"],
+        **size,
+    )

@@ -36,23 +36,23 @@ def unet(
 
     skips = []
     for filters in widths[:-1]:
-        x = _convolutions(filters)(x)
+        x = convolutions(filters)(x)
         skips.append(x)
         x = layers.MaxPooling2D()(x)
 
-    x = _convolutions(widths[-1])(x)
+    x = convolutions(widths[-1])(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
 
     for filters, skip in zip(reversed(widths[:-1]), reversed(skips), strict=True):
         x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
         x = layers.Concatenate()([x, skip])
-        x = _convolutions(filters)(x)
+        x = convolutions(filters)(x)
 
     if stem > 1:
         x = layers.Conv2DTranspose(FINE_WIDTH, stem, strides=stem)(x)
         x = layers.Concatenate()([x, image])
-        x = _convolutions(FINE_WIDTH, repeats=1)(x)
+        x = convolutions(FINE_WIDTH, repeats=1)(x)
 
     heads = {
         name: layers.Conv2D(n, 1, dtype="float32", name=name)(x) for name, n in outputs.items()
@@ -60,7 +60,9 @@ def unet(
     return keras.Model(image, heads, name="unet")
 
 
-def _convolutions(filters: int, repeats: int = 2) -> Block:
+def convolutions(filters: int, repeats: int = 2) -> Block:
+    """`repeats` times a 3x3 convolution, batch normalisation and ReLU."""
+
     def apply(x: keras.KerasTensor) -> keras.KerasTensor:
         for _ in range(repeats):
             x = layers.Conv2D(

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from segline import maps, metrics, recipes, tuning
 from segline.console import console
-from segline.files import read_labels, write_csv, write_json
+from segline.files import read_json, read_labels, write_csv, write_json
 from segline.manifest import data_hash, read_out_of_fold
 from segline.recipes import Recipe
 from segline.uncertainty import clustered_error
@@ -32,7 +32,9 @@ def run(
     """Write one row an image to `scores` and the summary to `out`, and print the table."""
     table = read_out_of_fold(images, folds, oof)
     made = recipes.load(thresholds, second)
-    rows = pd.DataFrame(_row(image, part, made[part]) for image, part in _with_parts(table))
+    parts = tuning.parts(table, unseen=read_json(thresholds)["unseen"])
+    judged = zip(table.itertuples(index=False), parts, strict=True)
+    rows = pd.DataFrame(_row(image, part, made[part]) for image, part in judged)
     write_csv(scores, rows)
     summary = summarise(rows) | {
         "dataset": images.parent.name,
@@ -41,10 +43,6 @@ def run(
     }
     write_json(out, summary)
     print_summary(summary, f"cross-validated on {len(rows)} images of fold(s) {_folds(table)}")
-
-
-def _with_parts(table: pd.DataFrame) -> list[tuple[Any, str]]:
-    return list(zip(table.itertuples(index=False), tuning.parts(table), strict=True))
 
 
 def _folds(table: pd.DataFrame) -> list[int]:

@@ -45,6 +45,7 @@ def run(
         "n_folds": experiment.data.n_folds,
         "fold_seed": experiment.data.fold_seed,
         "second_stage": "1" if experiment.tune.second_stage else "",
+        "extra": " ".join(experiment.train.extra),
         "folds": " ".join(map(str, experiment.folds)),
         "all_folds": " ".join(map(str, range(experiment.data.n_folds))),
     }

@@ -18,14 +18,17 @@ from segline.manifest import read_folds, read_images
 def run(
     *, model: Path, params: Path, images: Path, folds: Path, fold: int | None, out: Path
 ) -> None:
-    """Write maps of fold `fold`'s images to `out`, or of the test images if `fold` is None."""
-    table = read_images(images)
+    """Write maps of fold `fold`'s images to `out`, or of the test images if `fold` is None.
+
+    Images of the modalities that the model was trained without are held out of every fold.
+    """
+    table, net = read_images(images), inference.load(model)
     if fold is None:
         rows = table[table["split"] == "test"]
     else:
         train = read_folds(table, folds)
-        rows = train[train["fold"] == fold]
-    maps.write(out, _predicted(inference.load(model), rows, read_json(params)))
+        rows = train[(train["fold"] == fold) | train["modality"].isin(net.unseen)]
+    maps.write(out, _predicted(net, rows, read_json(params)))
     console.print(f"wrote {out} ({len(rows)} images)")
 
 

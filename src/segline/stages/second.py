@@ -34,12 +34,12 @@ def run(
     settings = read_json(params)
     offsets = tuple(settings["second_seed_offsets"])
     table = read_out_of_fold(images, folds, oof)
-    table["part"] = tuning.parts(table)
+    table["part"] = tuning.parts(table, unseen=read_json(thresholds)["unseen"])
     plain = recipes.load(thresholds)
     examples = pooled(partial(_examples, plain=plain, offsets=offsets), _jobs(table))
     judges = {
         name: recipe._replace(
-            regressor=objects.fit(*_stacked(examples, (table["part"] != name).to_numpy())),
+            regressor=objects.fit(*_stacked(examples, tuning.fitted_on(table["part"], name))),
             seed_offsets=offsets,
         )
         for name, recipe in plain.items()
@@ -47,7 +47,7 @@ def run(
     cutoffs = settings["second_cutoff"]
     scores = np.array(pooled(partial(_scores, judges=judges, cutoffs=cutoffs), _jobs(table)))
     chosen = {
-        name: cutoffs[int(scores[(table["part"] != name).to_numpy()].mean(axis=0).argmax())]
+        name: cutoffs[int(scores[tuning.fitted_on(table["part"], name)].mean(axis=0).argmax())]
         for name in plain
     }
     recipes.write_second(

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import pandas as pd
 
-from segline import checkpoint, loader, models, training
+from segline import checkpoint, loader, models, pretrained, training
 from segline.console import console
 from segline.errors import UserError
 from segline.files import read_json, replacing, write_csv, write_json
-from segline.manifest import data_hash, read_folds, read_images
+from segline.manifest import data_hash, read_folds, read_images, with_extra
 from segline.progress import EpochProgress
 from segline.provenance import write_provenance
 from segline.samples import Sampler
 from segline.sampling import channels, samplers
-
-CLASSES = {"classes": 3}  # background, body, border
 
 
 def run(
@@ -28,10 +27,13 @@ def run(
     folds: Path,
     fold: int,
     out: Path,
+    extra: Sequence[Path] = (),
     threads: int = 2,
     fresh: bool = False,
 ) -> None:
     """Train on all folds but `fold` and write out/model.keras last; `fresh` forgets an earlier state.
+
+    `extra` lists the images.csv of data sets that are trained on whatever the fold.
 
     Beside it: model.json (the settings inference needs), history.csv, logs for TensorBoard, and
     checkpoint/last.h5 and checkpoint/best.h5.
@@ -41,9 +43,7 @@ def run(
     if fold not in set(table["fold"]):
         known = ", ".join(map(str, sorted(set(table["fold"]))))
         raise UserError(f"{folds}: no fold {fold}; folds here: {known}")
-    name = settings["model"]["name"]
-    if name not in models.MODELS:
-        raise UserError(f"model.name: no model {name!r}; known: {', '.join(sorted(models.MODELS))}")
+    table = with_extra(table, extra)
     if fresh:
         (out / "checkpoint/last.h5").unlink(missing_ok=True)
     fitting, held_out = samplers(table, fold, settings)
@@ -81,27 +81,11 @@ def _first_batch(sampler: Sampler, settings: dict[str, Any], sizes: dict[str, An
     return next(iter(batches.as_numpy_iterator()))
 
 
-def _outputs(settings: dict[str, Any]) -> dict[str, int]:
-    return CLASSES | ({"distance": 1} if settings["target"]["distance"] else {})
-
-
 def _model(settings: dict[str, Any], precision: str) -> keras.Model:
-    train, size = settings["train"], dict(settings["model"])
+    train = settings["train"]
     steps = train["crops_per_epoch"] // train["batch_size"] * train["epochs"]
-    name = size.pop("name")
-
-    def build() -> keras.Model:
-        return models.build(
-            name,
-            channels=channels(settings),
-            outputs=_outputs(settings),
-            seed=train["seed"],
-            **size,
-        )
-
     return training.compiled(
-        build,
-        precision=precision,
+        models.from_settings(settings | {"precision": precision}),
         **settings["loss"],
         learning_rate=train["learning_rate"],
         weight_decay=train["weight_decay"],
@@ -201,11 +185,12 @@ def _report(row: dict[str, Any], record: dict[str, Any], out: Path, progress: An
 def _write_model(
     model: keras.Model, settings: dict[str, Any], record: dict[str, Any], out: Path
 ) -> None:
-    """Write the averaged weights of the last epoch, or of the best one, as config says."""
+    """Write the averaged weights of the last epoch, or of the best one, as config says, rounded."""
     if settings["train"]["keep"] == "best":
         checkpoint.restore(model, checkpoint.load(out / "checkpoint/best.h5"))
     elif model.optimizer.use_ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
+    pretrained.round_kernels(model)
     epoch = record["best_epoch" if settings["train"]["keep"] == "best" else "epoch"]
     write_json(out / "model.json", settings | {"precision": record["settings"]["precision"]})
     with replacing(out / "model.keras") as temporary:

@@ -25,20 +25,24 @@ def run(*, params: Path, images: Path, folds: Path, oof: Sequence[Path], out: Pa
     table = read_out_of_fold(images, folds, oof)
     options = {name: settings[name] for name in OPTIONS}
     scores = _scores(table, axes, options)
-    names = tuning.parts(table).to_numpy()
-    final = tuning.best(scores, axes)
-    held_out = {part: tuning.best(scores[names != part], axes) for part in np.unique(names)}
+    names = tuning.parts(table, unseen=settings["unseen"])
+    tuned = {
+        name: tuning.best(scores[tuning.fitted_on(names, name)], axes)
+        for name in ("final", *np.unique(names))
+    }
+    final = tuned.pop("final")
     write_json(
         out,
         {
             "final": final._asdict(),
-            "parts": {part: choice._asdict() for part, choice in held_out.items()},
+            "parts": {part: choice._asdict() for part, choice in tuned.items()},
             "options": options,
+            "unseen": settings["unseen"],
             "n_images": len(table),
         },
     )
     console.print(f"tuned on {len(table)} out-of-fold images: {_words(final)}")
-    for part, choice in held_out.items():
+    for part, choice in tuned.items():
         console.print(f"  without {part}: {_words(choice)}")
 
 
