@@ -26,7 +26,7 @@ python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 segline := .venv/bin/python -m segline
 
 .PHONY: segment compare blend pack help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
-        leaderboard bench readme preview download FORCE
+        leaderboard bench ladder readme preview download FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -212,6 +212,11 @@ leaderboard: .venv/.installed  ## score every CSV in submissions/ into data/lead
 	.venv/bin/python -m nbconvert --log-level WARN --execute --to html --no-input \
 	    --output-dir data --output leaderboard.html notebooks/leaderboard.ipynb
 	@echo wrote data/leaderboard.html
+
+ladder: .venv/.installed  ## what each ingredient is worth: trains what is missing (an hour), then the table
+	@$(segline) ladder --plan | while IFS=$$'\t' read -r config run set; do \
+	    $(MAKE) score config="$$config" run="$$run" set="$$set" < /dev/null; done
+	@$(segline) ladder
 
 readme: .venv/.installed  ## put the measured figures into README
 	@$(segline) readme

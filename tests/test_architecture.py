@@ -16,7 +16,7 @@ LAYERS = [
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
-        *("manifest", "provenance", "sampling", "recipes", "report", "export", "workers"),
+        *("manifest", "provenance", "sampling", "recipes", "report", "export", "workers", "siblings", "ladder"),
     },
     {"loader", "models", "losses", "training", "checkpoint", "inference", "progress", "pretrained"},
     {"stages", "engines", "cli", "__main__"},

@@ -338,6 +338,22 @@ def compare(base: FilePath, other: FilePath) -> None:
 
 
 @app.command()
+def ladder(
+    steps: FilePath = Path("benchmarks/ladder.toml"),
+    runs: FilePath = Path("data/runs"),
+    out: FilePath = Path("benchmarks/results"),
+    plan: bool = False,
+) -> None:
+    """Table of what each change gave, from finished runs; --plan lists the runs it needs."""
+    from segline.stages import ladder as stage
+
+    if plan:
+        stage.plan(steps=steps)
+    else:
+        stage.collect(steps=steps, runs=runs, out=out)
+
+
+@app.command()
 def show_cv(cv: FilePath) -> None:
     """Print the table of a finished cv.json."""
     from segline.files import read_json

@@ -65,7 +65,7 @@ class Target(Table):
     """
 
     border_area_px: tuple[Count, ...] = (300, 2000)
-    border_px: tuple[Count, ...] = (1, 2, 3)
+    border_px: tuple[Annotated[int, Field(ge=0)], ...] = (1, 2, 3)
     gap_px: Annotated[int, Field(ge=0)] = 0
     distance: bool = False
 

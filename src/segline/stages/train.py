@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import pandas as pd
 
-from segline import checkpoint, loader, models, pretrained, training
+from segline import checkpoint, loader, models, pretrained, siblings, training
 from segline.console import console
 from segline.errors import UserError
 from segline.files import read_json, replacing, write_csv, write_json
@@ -39,6 +39,8 @@ def run(
     checkpoint/last.h5 and checkpoint/best.h5.
     """
     settings = read_json(params)
+    if not fresh and _taken_from_another_run(out, data_hash(images)):
+        return
     table = read_folds(read_images(images), folds)
     if fold not in set(table["fold"]):
         known = ", ".join(map(str, sorted(set(table["fold"]))))
@@ -73,6 +75,19 @@ def run(
             f"{settings['train']['learning_rate']}) or try train.precision=float32"
         ) from None
     _write_model(model, settings, record, out)
+
+
+def _taken_from_another_run(out: Path, content: str) -> bool:
+    """Copy this fold from a run that trained it with the same settings on the same data, if any."""
+    for other in siblings.runs_like(out.parent, ("data", "train")):
+        fold, record = other / out.name, other / "provenance.json"
+        trained = (fold / "model.keras").exists() and record.exists()
+        if trained and read_json(record)["data_hash"] == content:
+            siblings.copy(("provenance.json",), other, out.parent)
+            siblings.copy(("history.csv", "model.json", "model.keras"), fold, out)
+            console.print(f"{out}: the same settings as {fold}, copied")
+            return True
+    return False
 
 
 def _first_batch(sampler: Sampler, settings: dict[str, Any], sizes: dict[str, Any]) -> Any:

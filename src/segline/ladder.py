@@ -1,0 +1,127 @@
+"""The ladder: runs that differ in one change each, and the table of what each change gave."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from segline.errors import UserError
+from segline.files import read_csv, read_json
+from segline.uncertainty import paired_bootstrap
+
+TISSUE = ("tissue_light", "tissue_purple")
+COLUMNS = ("mAP", "gain (95 %)", "fluorescence", "tissue", "brightfield", ".50", ".75", ".80-.95")
+
+
+class Step(NamedTuple):
+    """One run: what changed against the step `base` (None for the first), and all its settings."""
+
+    name: str
+    kind: str  # rung or try
+    change: str
+    base: str | None
+    settings: tuple[str, ...]
+
+    @property
+    def run(self) -> str:
+        return f"ladder-{self.name}"
+
+
+def steps(path: Path) -> tuple[str, list[Step]]:
+    """The config that all steps start from, and the steps in order, rungs first."""
+    tree = tomllib.loads(path.read_text())
+    found: dict[str, Step] = {}
+    settings: tuple[str, ...] = ()
+    base = None
+    for rung in tree["rung"]:
+        settings = _updated(settings, rung["set"])
+        found[rung["name"]] = Step(rung["name"], "rung", rung["change"], base, settings)
+        base = rung["name"]
+    for row in tree.get("try", []):
+        if row["on"] not in found:
+            raise UserError(f"{path}: try {row['name']} stands on {row['on']}, which is no rung")
+        settings = _updated(found[row["on"]].settings, row["set"])
+        found[row["name"]] = Step(row["name"], "try", row["change"], row["on"], settings)
+    return tree["config"], list(found.values())
+
+
+def _updated(settings: tuple[str, ...], changes: list[str]) -> tuple[str, ...]:
+    """`settings` with `changes` in place of those of the same key."""
+    by_key = {setting.partition("=")[0]: setting for setting in (*settings, *changes)}
+    return tuple(by_key.values())
+
+
+def measured(step: Step, runs: Path) -> dict[str, Any] | None:
+    """The figures of a finished step, with its gain over its base if that has finished too."""
+    cv_path = runs / step.run / "cv.json"
+    if not cv_path.exists():
+        return None
+    cv = read_json(cv_path)
+    row = {
+        "change": step.change,
+        "settings": list(step.settings),
+        "mean": cv["mean"],
+        "standard_error": cv["standard_error"],
+        "per_threshold": cv["per_threshold"],
+        "modalities": {name: part["mean"] for name, part in cv["per_modality"].items()},
+        "n_images": {name: part["n_images"] for name, part in cv["per_modality"].items()},
+        "folds": cv["folds"],
+        "data_hash": cv["data_hash"],
+    }
+    base = runs / f"ladder-{step.base}" / "scores.csv"
+    if step.base and base.exists():
+        row["gain"] = _gain(base, runs / step.run / "scores.csv")
+    return row
+
+
+def _gain(base: Path, other: Path) -> list[float]:
+    """Mean gain over the images both scored, and its 95 % interval over fields."""
+    columns = ["image_id", "group", "ap"]
+    left, right = (read_csv(path, columns, dtype={"group": str})[columns] for path in (base, other))
+    both: pd.DataFrame = left.merge(right[["image_id", "ap"]], on="image_id")
+    found = paired_bootstrap(both["ap_y"] - both["ap_x"], both["group"])
+    return [found.difference, found.low, found.high]
+
+
+def markdown(found: list[Step], rows: dict[str, dict[str, Any]]) -> str:
+    """Two tables, of the rungs and of the tries, with the rows that are measured."""
+    parts = []
+    for kind, title in (("rung", "change, added to all above it"), ("try", "tried on a rung")):
+        lines = [
+            _line(step, rows[step.name]) for step in found if step.kind == kind and step.name in rows
+        ]
+        if lines:
+            head = f"| {title} | " + " | ".join(COLUMNS) + " |"
+            parts += [head, "|" + "---|" * (len(COLUMNS) + 1), *lines, ""]
+    return "\n".join(parts).strip()
+
+
+def _line(step: Step, row: dict[str, Any]) -> str:
+    at = row["per_threshold"]
+    cells = [
+        f"{row['mean']:.3f}",
+        _words(row["gain"]) if "gain" in row else "",
+        _mean_of(row, ("fluorescence",)),
+        _mean_of(row, TISSUE),
+        _mean_of(row, ("brightfield",)),
+        *(f"{value:.3f}" for value in (at[0], at[5], sum(at[6:]) / len(at[6:]))),
+    ]
+    change = step.change if step.kind == "rung" else f"on *{step.base}*: {step.change}"
+    return f"| {change} | " + " | ".join(cells) + " |"
+
+
+def _words(gain: list[float]) -> str:
+    difference, low, high = gain
+    shown = f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
+    return f"**{shown}**" if low > 0 or high < 0 else shown
+
+
+def _mean_of(row: dict[str, Any], names: tuple[str, ...]) -> str:
+    counts = {name: row["n_images"].get(name, 0) for name in names}
+    if not sum(counts.values()):
+        return "-"
+    total = sum(row["modalities"][name] * n for name, n in counts.items() if n)
+    return f"{total / sum(counts.values()):.3f}"

@@ -1,0 +1,31 @@
+"""What another run has already made with the same settings is copied, not made again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from segline.files import read_json, replacing
+
+
+def runs_like(run_dir: Path, stages: Iterable[str]) -> list[Path]:
+    """The other runs beside `run_dir` whose settings of `stages` (params/<stage>.json) are the same."""
+    wanted = {stage: read_json(run_dir / "params" / f"{stage}.json") for stage in stages}
+    return [
+        other
+        for other in sorted(run_dir.parent.iterdir())
+        if other != run_dir and all(_holds(other, stage, wanted[stage]) for stage in wanted)
+    ]
+
+
+def _holds(run_dir: Path, stage: str, settings: dict) -> bool:
+    path = run_dir / "params" / f"{stage}.json"
+    return path.exists() and read_json(path) == settings
+
+
+def copy(names: Sequence[str], source: Path, out: Path) -> None:
+    """Copy the files `names` of the folder `source` into `out`, in this order."""
+    for name in names:
+        with replacing(out / name) as temporary:
+            shutil.copyfile(source / name, temporary)
