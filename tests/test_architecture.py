@@ -16,7 +16,17 @@ LAYERS = [
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
-        *("manifest", "provenance", "sampling", "recipes", "report", "export", "workers", "siblings", "ladder"),
+        *(
+            "manifest",
+            "provenance",
+            "sampling",
+            "recipes",
+            "report",
+            "export",
+            "workers",
+            "siblings",
+            "ladder",
+        ),
     },
     {"loader", "models", "losses", "training", "checkpoint", "inference", "progress", "pretrained"},
     {"stages", "engines", "cli", "__main__"},

@@ -1,6 +1,6 @@
 import pytest
 
-from segline import config
+from segline import config, files
 from segline.errors import UserError
 
 
@@ -77,3 +77,13 @@ def test_folds_and_threads_make_no_model_stale(folder):
     plain = config.load(folder / "base.toml").stage_settings()
     other = config.load(folder / "base.toml", ["train.folds=1", "train.threads=8"]).stage_settings()
     assert plain == other
+
+
+def test_settings_of_an_older_version_get_the_defaults_of_keys_added_since(tmp_path):
+    old = config.Config().stage_settings()["train"]
+    del old["model"]["max_width"]
+    old["model"]["width"] = 20
+    files.write_json(tmp_path / "train.json", old)
+    found = config.read_stage(tmp_path / "train.json")
+    assert found["model"]["max_width"] == config.Model().max_width
+    assert found["model"]["width"] == 20

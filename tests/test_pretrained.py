@@ -74,7 +74,9 @@ def test_weights_that_cannot_be_fetched_are_one_line(monkeypatch):
         raise Exception("URL fetch failure on there: None -- [Errno -2] Name or service not known")
 
     monkeypatch.setattr(keras.applications, "EfficientNetV2B0", offline)
-    with pytest.raises(UserError, match=r"cannot be fetched \(Name or service not known\)") as error:
+    with pytest.raises(
+        UserError, match=r"cannot be fetched \(Name or service not known\)"
+    ) as error:
         models.from_settings(with_encoder("imagenet"))
     assert "\n" not in str(error.value)
     assert "model.weights=none" in str(error.value)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from segline.errors import UserError
+from segline.files import read_json
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -260,6 +261,16 @@ class Config(Table):
             "predict": everything["predict"],
             "tune": everything["tune"] | {"unseen": everything["train"]["without"]},
         }
+
+
+def filled(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage's settings with today's defaults for keys they lack, since an older version wrote them."""
+    return _merged(Config().stage_settings()[stage], settings)
+
+
+def read_stage(path: Path) -> dict[str, Any]:
+    """The settings of the stage that `path` (params/<stage>.json) is named after."""
+    return filled(path.stem, read_json(path))
 
 
 def multiple_of(model: Mapping[str, Any]) -> int:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from segline import inputs
-from segline.config import multiple_of
+from segline.config import filled, multiple_of
 from segline.files import read_json
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -34,7 +34,7 @@ class Net(NamedTuple):
 
 def load(path: Path) -> Net:
     """The net at `path` (model.keras) with the settings beside it (model.json)."""
-    settings = read_json(path.with_suffix(".json"))
+    settings = filled("train", read_json(path.with_suffix(".json")))
     return Net(
         model=keras.saving.load_model(path, compile=False),
         multiple=multiple_of(settings["model"]),

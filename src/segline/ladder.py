@@ -91,7 +91,9 @@ def markdown(found: list[Step], rows: dict[str, dict[str, Any]]) -> str:
     parts = []
     for kind, title in (("rung", "change, added to all above it"), ("try", "tried on a rung")):
         lines = [
-            _line(step, rows[step.name]) for step in found if step.kind == kind and step.name in rows
+            _line(step, rows[step.name])
+            for step in found
+            if step.kind == kind and step.name in rows
         ]
         if lines:
             head = f"| {title} | " + " | ".join(COLUMNS) + " |"

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from segline import models
+from segline.config import filled
 from segline.errors import UserError
 from segline.files import replacing
 
@@ -45,7 +46,7 @@ def write(path: Path, model: keras.Model, settings: dict[str, Any]) -> None:
 def settings_of(path: Path) -> dict[str, Any]:
     """The settings (model.json) that a packed model was trained with."""
     with _opened(path) as file:
-        return json.loads(file.attrs["settings"])
+        return filled("train", json.loads(file.attrs["settings"]))
 
 
 def read(path: Path) -> keras.Model:
@@ -56,7 +57,9 @@ def read(path: Path) -> keras.Model:
         values = [file[name][()] for name in sorted(file)]
     shapes = [tuple(variable.shape) for variable in model.weights]
     if shapes != [value.shape for value in values]:
-        raise UserError(f"{path}: its weights do not fit model {settings['model']['name']} of this version")
+        raise UserError(
+            f"{path}: its weights do not fit model {settings['model']['name']} of this version"
+        )
     for variable, value in zip(model.weights, values, strict=True):
         variable.assign(value)
     return model

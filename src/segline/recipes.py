@@ -82,7 +82,9 @@ def write_second(path: Path, recipes: dict[str, Recipe]) -> None:
 def _judging(recipe: Recipe, name: str, path: Path) -> Recipe:
     with h5py.File(path, "r") as file:
         if name not in file:
-            raise UserError(f"{path}: nothing for {name}; it is older than thresholds.json, tune again")
+            raise UserError(
+                f"{path}: nothing for {name}; it is older than thresholds.json, tune again"
+            )
         group = file[name]
         values = {field: group[field][()] for field in Forest._fields if field != "names"}
         return recipe._replace(

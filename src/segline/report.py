@@ -124,30 +124,34 @@ def model_card(
     sums: dict[str, str],
 ) -> str:
     """Markdown beside shipped weights: what they are, how good, where they end, what they hash to."""
-    rows = [f"| {part} | {_mean_and_error(found)} | {found['n_images']} |" for part, found in
-            ({"all": cv} | cv["per_modality"]).items()]
-    versions = ", ".join(f"{package} {version}" for package, version in provenance["packages"].items())
+    rows = "\n".join(
+        f"| {part} | {_mean_and_error(found)} | {found['n_images']} |"
+        for part, found in ({"all": cv} | cv["per_modality"]).items()
+    )
+    versions = ", ".join(
+        f"{package} {version}" for package, version in provenance["packages"].items()
+    )
     folds = ", ".join(map(str, cv["folds"]))
     hashes = "\n".join(f"    {digest}  {file}" for file, digest in sums.items())
     return f"""# Weights of `config={name}`
 
-{settings["model"]["name"]} ({settings["precision"]}) trained from scratch on the training images of data set
-`{cv["dataset"]}` (hash {cv["data_hash"]}) alone; one model a fold, folds {folds}; kernels in half precision,
-which loses nothing (training rounds them before they are ever used).
+{settings["model"]["name"]} ({settings["precision"]}) trained from scratch on the training images of data
+set `{cv["dataset"]}` (hash {cv["data_hash"]}) alone; one model a fold, folds {folds}; kernels in half
+precision, which loses nothing (training rounds them before they are ever used).
 
     make submit config={name} pretrained=1                   # the committed CSV again, minutes on a CPU
     make segment config={name} pretrained=1 images=DIR       # instance masks of your own images
 
-Grouped cross-validation (images of one field never on both sides; thresholds and second stage cross-fitted), mean
-average precision over IoU .50-.95:
+Grouped cross-validation (images of one field never on both sides; thresholds and second stage
+cross-fitted), mean average precision over IoU .50-.95:
 
 | images | mAP | n |
 |---|---|---|
-{chr(10).join(rows)}
+{rows}
 
-**Limits.** Nuclei in two-dimensional fluorescence, stained-tissue and brightfield images of the kinds in the
-training set, 10 to 60 px across; a kind never seen scores far lower (README, "A kind never seen"). Brightfield was
-trained on 16 images. Overlapping objects cannot be expressed. Not validated for diagnosis.
+**Limits.** Nuclei in two-dimensional fluorescence, stained-tissue and brightfield images of the kinds
+in the training set, 10 to 60 px across; a kind never seen scores far lower. Brightfield was trained on
+16 images. Overlapping objects cannot be expressed. Not validated for diagnosis.
 
 Recipe:
 

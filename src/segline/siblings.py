@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from segline.files import read_json, replacing
+from segline.config import read_stage
+from segline.files import replacing
 
 
 def runs_like(run_dir: Path, stages: Iterable[str]) -> list[Path]:
     """The other runs beside `run_dir` whose settings of `stages` (params/<stage>.json) are the same."""
-    wanted = {stage: read_json(run_dir / "params" / f"{stage}.json") for stage in stages}
+    wanted = {stage: read_stage(run_dir / "params" / f"{stage}.json") for stage in stages}
     return [
         other
         for other in sorted(run_dir.parent.iterdir())
@@ -21,7 +22,7 @@ def runs_like(run_dir: Path, stages: Iterable[str]) -> list[Path]:
 
 def _holds(run_dir: Path, stage: str, settings: dict) -> bool:
     path = run_dir / "params" / f"{stage}.json"
-    return path.exists() and read_json(path) == settings
+    return path.exists() and read_stage(path) == settings
 
 
 def copy(names: Sequence[str], source: Path, out: Path) -> None:

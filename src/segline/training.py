@@ -14,6 +14,7 @@ import numpy as np
 
 from segline import checkpoint, losses
 from segline.checkpoint import State
+from segline.config import filled
 
 
 def optimizer(
@@ -162,7 +163,7 @@ def resumed_record(model: keras.Model, path: Path, settings: dict[str, Any]) -> 
     if not path.exists():
         return fresh
     state: State = checkpoint.load(path)
-    if state.record["settings"] != settings:
+    if filled("train", state.record["settings"]) != filled("train", settings):
         return fresh
     checkpoint.restore(model, state)
     return state.record

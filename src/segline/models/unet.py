@@ -24,9 +24,9 @@ def unet(
 ) -> keras.Model:
     """Map images (N, H, W, channels) to float32 logits (N, H, W, n) for each name in `outputs`.
 
-    `width` filters at the finest level double at each of the `depth` halvings, up to `max_width`. With `stem` 2 or 4 the
-    first convolution strides and the last one upsamples, so that no level works at full size, and one
-    convolution at full size joins the image again to place outlines.
+    `width` filters at the finest level double at each of the `depth` halvings, up to `max_width`.
+    With `stem` 2 or 4 the first convolution strides and the last one upsamples, so that no level
+    works at full size, and one convolution at full size joins the image again to place outlines.
     """
     widths = [min(width * 2**level, max_width) for level in range(depth + 1)]
     image = keras.Input((None, None, channels), name="image")

@@ -29,14 +29,16 @@ def run(
     dataset = interim / experiment.data.dataset
     if not fresh:
         if any(out.glob("fold_*/model.keras")):
-            _refuse_change(out / "params/train.json", stages["train"], f"run {out.name} is trained")
+            _refuse_change(
+                out / "params/train.json", "train", stages["train"], f"run {out.name} is trained"
+            )
         if (dataset / "images.csv").exists():
             _refuse_change(
-                dataset / "data.json", stages["data"], f"data set {dataset.name} is made"
+                dataset / "data.json", "data", stages["data"], f"data set {dataset.name} is made"
             )
     for name, values in stages.items():
-        write_text_if_changed(out / "params" / f"{name}.json", to_json(values))
-    write_text_if_changed(dataset / "data.json", to_json(stages["data"]))
+        _keep_or_write(out / "params" / f"{name}.json", name, values)
+    _keep_or_write(dataset / "data.json", "data", stages["data"])
     variables = {
         "raw": _remembered(raw_root / f"{experiment.data.dataset}.path", raw),
         "dataset": experiment.data.dataset,
@@ -62,10 +64,16 @@ def _remembered(record: Path, raw: Path | None) -> str:
     return record.read_text().strip() if record.exists() else str(record.with_suffix(""))
 
 
-def _refuse_change(path: Path, new: dict, what: str) -> None:
+def _keep_or_write(path: Path, stage: str, values: dict) -> None:
+    """Write a stage's settings unless the file says the same; a key added since then says nothing new."""
+    if not path.exists() or config.filled(stage, read_json(path)) != values:
+        write_text_if_changed(path, to_json(values))
+
+
+def _refuse_change(path: Path, stage: str, new: dict, what: str) -> None:
     if not path.exists():
         return
-    old = read_json(path)
+    old = config.filled(stage, read_json(path))
     changes = [f"{key} {before!r} -> {after!r}" for key, before, after in _differences(old, new)]
     if changes:
         raise UserError(

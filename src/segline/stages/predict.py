@@ -11,8 +11,9 @@ import pandas as pd
 from rich.progress import track
 
 from segline import inference, maps, siblings
+from segline.config import read_stage
 from segline.console import console
-from segline.files import read_image, read_json
+from segline.files import read_image
 from segline.manifest import read_folds, read_images
 
 
@@ -31,7 +32,7 @@ def run(
     else:
         train = read_folds(table, folds)
         rows = train[(train["fold"] == fold) | train["modality"].isin(net.unseen)]
-    maps.write(out, _predicted(net, rows, read_json(params)))
+    maps.write(out, _predicted(net, rows, read_stage(params)))
     console.print(f"wrote {out} ({len(rows)} images)")
 
 

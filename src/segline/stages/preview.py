@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from segline import figures
+from segline.config import read_stage
 from segline.console import console
-from segline.files import read_json, write_image
+from segline.files import write_image
 from segline.manifest import read_folds, read_images
 from segline.sampling import samplers
 
@@ -16,7 +17,7 @@ from segline.sampling import samplers
 def run(*, params: Path, images: Path, folds: Path, fold: int, n_samples: int, out: Path) -> None:
     """Draw the first samples of epoch 0 in which `fold` is held out: image, target, weight."""
     table = read_folds(read_images(images), folds)
-    settings = read_json(params)
+    settings = read_stage(params)
     fitting, _ = samplers(table, fold, settings)
     brightest = fitting.weight_scale * (1 + settings["weights"]["w0"])
     cells = []

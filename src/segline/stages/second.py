@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from segline import maps, metrics, objects, recipes, tuning
+from segline.config import read_stage
 from segline.console import console
 from segline.files import read_json, read_labels
 from segline.manifest import read_out_of_fold
@@ -31,7 +32,7 @@ def run(
     A part's cutoff is chosen on the other parts, whose objects are judged by regressors that have not
     seen them.
     """
-    settings = read_json(params)
+    settings = read_stage(params)
     offsets = tuple(settings["second_seed_offsets"])
     table = read_out_of_fold(images, folds, oof)
     table["part"] = tuning.parts(table, unseen=read_json(thresholds)["unseen"])

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from segline import figures, inference, recipes
+from segline.config import read_stage
 from segline.console import console
 from segline.errors import UserError
 from segline.files import (
     labels_suffix,
     read_image,
-    read_json,
     write_csv,
     write_image,
     write_labels,
@@ -41,7 +41,7 @@ def run(
         known = ", ".join(sorted(SUFFIXES))
         raise UserError(f"{images}: no images there; expected files that end in {known}")
     nets = [inference.load(path) for path in models]
-    recipe, settings = recipes.load(thresholds, second)["final"], read_json(params)
+    recipe, settings = recipes.load(thresholds, second)["final"], read_stage(params)
     counts = []
     for path in paths:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import pandas as pd
 
-from segline import checkpoint, loader, models, pretrained, siblings, training
+from segline import checkpoint, config, loader, models, pretrained, siblings, training
 from segline.console import console
 from segline.errors import UserError
 from segline.files import read_json, replacing, write_csv, write_json
@@ -38,7 +38,7 @@ def run(
     Beside it: model.json (the settings inference needs), history.csv, logs for TensorBoard, and
     checkpoint/last.h5 and checkpoint/best.h5.
     """
-    settings = read_json(params)
+    settings = config.read_stage(params)
     if not fresh and _taken_from_another_run(out, data_hash(images)):
         return
     table = read_folds(read_images(images), folds)

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from segline import maps, tuning
+from segline.config import read_stage
 from segline.console import console
-from segline.files import read_json, read_labels, write_json
+from segline.files import read_labels, write_json
 from segline.manifest import read_out_of_fold
 from segline.workers import pooled
 
@@ -20,7 +21,7 @@ OPTIONS = ("fill_holes", "surface")
 
 def run(*, params: Path, images: Path, folds: Path, oof: Sequence[Path], out: Path) -> None:
     """Write `final` thresholds (from all images) and, for each part, those from the other parts."""
-    settings = read_json(params)
+    settings = read_stage(params)
     axes = {name: settings[name] for name in tuning.Thresholds._fields}
     table = read_out_of_fold(images, folds, oof)
     options = {name: settings[name] for name in OPTIONS}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline import pretrained
+from segline.config import read_stage
 from segline.console import console
 from segline.errors import UserError
-from segline.files import read_json, replacing, write_json
+from segline.files import replacing, write_json
 
 
 def run(*, weights: Path, params: Path, out: Path) -> None:
@@ -17,7 +18,7 @@ def run(*, weights: Path, params: Path, out: Path) -> None:
     """
     pretrained.check_sums(weights.parent)
     settings = pretrained.settings_of(weights)
-    wanted = read_json(params)
+    wanted = read_stage(params)
     differing = sorted(key for key in wanted if settings.get(key) != wanted[key])
     if differing:
         raise UserError(
