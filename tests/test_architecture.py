@@ -23,7 +23,7 @@ LAYERS = [
 ]
 LIBRARIES = {
     0: {"numpy", "numba", "scipy", "pandas", "skimage", "sklearn", "cv2", "albumentations"},
-    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests", "joblib"},
+    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests", "joblib", "PIL"},
     2: {"tensorflow", "keras"},
     3: {"typer"},
 }
