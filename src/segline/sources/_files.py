@@ -210,9 +210,9 @@ class Belonging(NamedTuple):
 
 
 def read_groups(raw: Path, known: Iterable[str]) -> dict[str, Belonging]:
-    """Group and modality of training images by stem, from `groups.csv` if there is one.
+    """Group and modality of images by stem, from `groups.csv` if there is one.
 
-    Columns `image_id,group` and, if wanted, `modality`. UserError unless every image has a group.
+    Columns `image_id,group` and, if wanted, `modality`. UserError unless all of `known` have a group.
     """
     path = raw / "groups.csv"
     if not path.is_file():

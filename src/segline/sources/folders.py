@@ -2,7 +2,8 @@
 
     images/  masks/  test_images/     or    train_images/  train_masks/  test_images/
                                       or    train/images/  train/masks/  test/images/
-    groups.csv                        optional: image_id,group[,modality], image_id being the stem
+    groups.csv                        optional: image_id,group[,modality], image_id being the stem;
+                                      it names every training image, test images if wanted
     sample_submission.csv             optional, as is solution.csv
 
 Test images are optional. Images are PNG, JPEG, TIFF, BMP or WebP of 8 or 16 bit; what a mask file may
@@ -58,7 +59,7 @@ class Pictures:
         stem = self.stem(key)
         path = (self.train if key.split == "train" else self.test)[stem]
         record = Record(key, place=str(path.parent))
-        if key.split == "train" and stem in self._groups:
+        if stem in self._groups and (key.split == "train" or not self._prefix):
             record.group, record.modality = self._groups[stem]
         _files.read_image(record, path)
         return record
