@@ -99,11 +99,19 @@ def read_image(record: Record, path: Path) -> None:
     8-bit files keep their bytes; others are stored as the 8-bit PNG that `levels.to_rgb8` makes.
     """
     record.data, record.suffix = path.read_bytes(), path.suffix.lower()
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    bgr = cv2.imdecode(np.frombuffer(record.data, np.uint8), flags) if record.data else None
-    if bgr is None:
+    set_image(record, _decoded(record.data, path), path)
+
+
+def _decoded(data: bytes, path: Path) -> np.ndarray:
+    """An image file at its own depth, RGB, or (H, W) from a deep TIFF."""
+    is_tiff = path.suffix.lower() in (".tif", ".tiff")  # OpenCV reads no grey float TIFF as colour
+    flags = cv2.IMREAD_UNCHANGED if is_tiff else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    stored = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if stored is None:
         raise UserError(f"{path}: not a readable image (corrupt?); replace or remove it")
-    set_image(record, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), path)
+    if stored.dtype == np.uint8:
+        return files.decode_image(data, str(path)) if is_tiff else stored[..., ::-1]
+    return stored[..., [2, 1, 0]] if stored.ndim == 3 and stored.shape[2] in (3, 4) else stored
 
 
 def set_image(

@@ -78,7 +78,11 @@ def _iris(out: Path, seed: int) -> Written:
     _write_images(out, train, test)
     for item in train:
         files.write_image(out / f"masks/{item.image_id}.png", item.scene.mask * 255)
-    rows = [(item.image_id, f"person_{n // 2:03d}", sensor(n)) for n, item in enumerate(train)]
+    rows = [
+        (item.image_id, f"{split}_person_{n // 2:03d}", sensor(n))
+        for split, items in (("train", train), ("test", test))
+        for n, item in enumerate(items)
+    ]
     table = pd.DataFrame(rows, columns=["image_id", "group", "modality"])
     files.write_csv(out / "groups.csv", table)
     return train, test
@@ -131,7 +135,8 @@ def _multichannel(out: Path, seed: int) -> Written:
 def _npz(out: Path, seed: int) -> Written:
     """The trap: training images in 0-1, the validation file's in 0-255, masks in two shapes."""
     train, test = _painted("lesion", 150, 30, seed, lambda rng, _: lesions.paint(rng))
-    fitting, held_out = train[:120], train[120:]
+    n_fitting = round(0.8 * len(train))
+    fitting, held_out = train[:n_fitting], train[n_fitting:]
     images, masks = _stacked(fitting)
     _write_arrays(out / "train.npz", images.astype(np.float32) / np.float32(255), masks)
     images, masks = _stacked(held_out)

@@ -66,7 +66,7 @@ def table(summary: dict, *, title: str) -> Table:
     shown.add_column("test", justify="right")
     shown.add_row("images", "", *_pair(summary["images"]))
     if "classes" in summary:
-        _semantic_sections(shown, summary)
+        _semantic_sections(shown, summary, raw=title)
     else:
         per_image = summary["instances_per_image"]
         spread = "{least} to {most} an image, median {median:g}".format(**per_image)
@@ -83,22 +83,17 @@ def table(summary: dict, *, title: str) -> Table:
     return shown
 
 
-def _semantic_sections(shown: Table, summary: dict) -> None:
+def _semantic_sections(shown: Table, summary: dict, *, raw: str) -> None:
     """The scale of every file, and of every class the share of pixels and the number of images."""
     if summary["validation"]:
         shown.add_row("", "of them fixed validation", str(summary["validation"]), "")
     shown.add_section()
-    lines = {}
     for place, found in summary["files"].items():
         kind = f"{'/'.join(found['dtypes'])}, {'/'.join(map(str, found['channels']))} channels"
         numbers = f"{found['low']:g} to {found['high']:g} (scale {found['scale']})"
-        lines[place] = (
-            f"{found['images']} images, {kind}",
-            f"{numbers}, mean {found['bright']:.0f}",
-        )
-    for place, (kind, numbers) in lines.items():
-        shown.add_row("file", f"{place}: {kind}", "", "")
-        shown.add_row("", f"  {numbers} of 255", "", "")
+        name = place.removeprefix(f"{raw}/")
+        shown.add_row("file", f"{name}: {found['images']} images, {kind}", "", "")
+        shown.add_row("", f"  {numbers}, then mean {found['bright']:.0f} of 255", "", "")
     shown.add_section()
     heading = "classes" if summary["exclusive"] else "classes, may overlap"
     for name, found in summary["classes"].items():

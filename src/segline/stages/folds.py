@@ -28,7 +28,7 @@ def run(*, images: Path, out: Path, n_folds: int, seed: int) -> None:
 def _print(table: pd.DataFrame) -> None:
     kinds = pd.get_dummies(table["modality"]).astype(int)
     if "stratum" in table:
-        kinds = kinds.join(table["stratum"].str.get_dummies(sep=" "), rsuffix=" ")
+        kinds = pd.concat([kinds, table["stratum"].str.get_dummies(sep=" ")], axis=1)
     shown = Table("fold", "images", "objects", "groups", *kinds.columns, title="folds")
     for fold, rows in table.groupby("fold"):
         sizes = [len(rows), int(rows["n_objects"].sum()), rows["group"].nunique()]
