@@ -12,6 +12,8 @@ from segline.levels import scale_of, to_rgb8
         ("float32", 0, 255, "0-255"),
         ("float32", 0, 1, "0-1"),
         ("float64", 0, 0, "0-1"),
+        ("float16", 0, 1.0005, "0-1"),
+        ("float32", 0, 2, "0-255"),
         ("uint16", 0, 4095, "16 bit"),
     ],
 )
@@ -25,6 +27,7 @@ def test_scales(dtype, low, high, scale):
         ("float32", -1, 1, "values -1..1 are on no known scale; save images in 0-1"),
         ("float32", 0, 1e6, "no known scale"),
         ("float32", 0, 1 / 255, "values 0..0.00392157: divided by 255 twice?"),
+        ("float32", 0, 1.04, "values 0..1.04: resized with overshoot? clip images"),
         ("uint8", 0, 1, "values 0..1 in whole numbers: cast after scaling?"),
     ],
 )

@@ -91,6 +91,28 @@ def test_16_bit_images_are_stretched_and_stored_in_8(raw, suffix):
     assert (files.decode_image(record.data, "a") == record.image).all()
 
 
+def test_a_dark_16_bit_image_is_on_the_scale_of_the_others(raw):
+    cv2.imwrite(str(raw / "images/a.png"), picture(1, (6, 8), 200, np.uint16))
+    record = folders.open_raw(raw, THREE).load(Key("train", "a"))
+    assert (record.levels.scale, record.image.max()) == ("16 bit", 255)
+
+
+def test_float_images_are_scaled_by_their_range(raw):
+    (raw / "images/a.png").unlink()
+    cv2.imwrite(str(raw / "images/a.tif"), picture(1)[..., 0].astype(np.float32) / np.float32(255))
+    record = folders.open_raw(raw, THREE).load(Key("train", "a"))
+    assert record.levels[:2] == ("float32", 1)
+    assert (record.image[..., 1] == picture(1)[..., 0]).all()
+
+
+def test_a_stack_of_masks_is_refused(raw):
+    (raw / "masks/a.png").unlink()
+    pages = [Image.fromarray(MASK * n) for n in (1, 2)]
+    pages[0].save(raw / "masks/a.tif", save_all=True, append_images=pages[1:])
+    with one_line("masks/a.tif: a stack of 2 pages; save one mask a file"):
+        labels(raw)
+
+
 def test_masks_in_grey_colour_palette_and_arrays(raw):
     one_hot = (MASK[..., None] == np.arange(3)).astype(np.uint8)
     palette = Image.fromarray(MASK)

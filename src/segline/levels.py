@@ -8,6 +8,7 @@ import numpy as np
 
 Scale = Literal["0-255", "0-1", "16 bit"]
 STRETCH_PERCENTILES = (0.1, 99.9)  # of a 16-bit image, which become 0 and 255
+ROUNDING = 1e-3  # by which floats in 0-1 may go beyond
 DIVIDED_TWICE = 0.02  # floats that reach no further were divided by 255 twice
 
 
@@ -31,10 +32,12 @@ def scale_of(dtype: np.dtype, *, low: float, high: float) -> Scale:
     shown = f"values {low:g}..{high:g}"
     if low < 0 or high > 65535:
         raise ValueError(f"{shown} are on no known scale; save images in 0-1, 0-255 or 16 bit")
-    if dtype.kind == "f" and high <= 1:
+    if dtype.kind == "f" and high <= 1 + ROUNDING:
         if 0 < high <= DIVIDED_TWICE:
             raise ValueError(f"{shown}: divided by 255 twice? save images in 0-1 or 0-255")
         return "0-1"
+    if dtype.kind == "f" and high < 2:
+        raise ValueError(f"{shown}: resized with overshoot? clip images to 0-1, or save in 0-255")
     if dtype.kind != "f" and high == 1:
         raise ValueError(f"{shown} in whole numbers: cast after scaling? save images in 0-255")
     return "0-255" if high <= 255 else "16 bit"

@@ -23,6 +23,7 @@ MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".npy", ".npz")
 TRAIN_IMAGES = ("images", "train_images", "train/images")
 TRAIN_MASKS = ("masks", "train_masks", "train/masks")
 TEST_IMAGES = ("test_images", "test/images")
+Image.MAX_IMAGE_PIXELS = None  # a user's own masks may be as large as the images they belong to
 ENDINGS = ("_mask", "_segmentation")  # a mask's stem may be its image's stem and one of these
 
 
@@ -61,8 +62,8 @@ def by_stem(place: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], li
 
 
 def _natural(path: Path) -> tuple:
-    parts = re.split(r"(\d+)", path.stem)
-    return [int(p) if p.isdigit() else p for p in parts], path.suffix
+    parts = re.split(r"(\d+)", path.stem)  # every second part is a number
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.suffix
 
 
 def pair(images: dict[str, Path], masks: dict[str, Path]) -> dict[str, Path]:
@@ -96,7 +97,8 @@ def naming(place: object) -> Iterator[None]:
 def read_image(record: Record, path: Path) -> None:
     """Fill `data`, `suffix`, `image` and `levels` of a record from an image file.
 
-    8-bit files keep their bytes; others are stored as the 8-bit PNG that `levels.to_rgb8` makes.
+    8-bit files keep their bytes; others are stored as the 8-bit PNG that `levels.to_rgb8` makes:
+    deeper integers as 16 bit, floats by the scale of their range.
     """
     record.data, record.suffix = path.read_bytes(), path.suffix.lower()
     set_image(record, _decoded(record.data, path), path)
@@ -124,9 +126,10 @@ def set_image(
                 f"NaN or infinite at {first_pixel(~np.isfinite(stored))}; mend the image"
             )
         low, high = float(stored.min()), float(stored.max())
-        if scale is None:
-            is_bytes = stored.dtype == np.uint8  # judged with the whole folder, not one by one
-            scale = "0-255" if is_bytes else scale_of(stored.dtype, low=low, high=high)
+        if scale is None and stored.dtype.kind == "f":
+            scale = scale_of(stored.dtype, low=low, high=high)
+        elif scale is None:  # a dark image of a deep camera is still deep
+            scale = "0-255" if stored.dtype == np.uint8 else "16 bit"
         record.image = to_rgb8(stored, scale)
     if stored.dtype != np.uint8 or not record.data:
         record.data, record.suffix = encode_png(record.image), ".png"
@@ -166,6 +169,9 @@ def read_mask(path: Path, *, as_colours: bool = False) -> np.ndarray:
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as image:
+            n_pages = getattr(image, "n_frames", 1)
+            if n_pages > 1:
+                raise UserError(f"{path}: a stack of {n_pages} pages; save one mask a file")
             yield image
     except (UnidentifiedImageError, OSError, SyntaxError) as error:  # PIL's parsers raise all three
         raise UserError(f"{path}: not a readable mask ({error}); replace or remove it") from None
