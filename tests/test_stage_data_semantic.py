@@ -103,8 +103,10 @@ def test_the_given_sample_is_kept_and_must_have_class_ids(raw, tmp_path):
     problems = files.read_csv(tmp_path / "out/problems.csv")
     assert set(problems["kind"]) == {"missing in sample submission", "sample row without image"}
     (raw / "sample_submission.csv").write_text("ImageId,EncodedPixels\nb,\n")
+    before = (tmp_path / "out/images.csv").read_bytes()
     with pytest.raises(UserError, match="sample_submission.csv: expected the columns .*ClassId"):
         ingest(raw, tmp_path)
+    assert (tmp_path / "out/images.csv").read_bytes() == before
 
 
 def test_groups_of_a_file_replace_those_found(raw, tmp_path):

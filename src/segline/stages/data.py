@@ -52,8 +52,10 @@ def run(
         elif not any(row["split"] == "train" for row in found.rows):
             listed = _write_problems(out, found)
             raise UserError(f"{raw}: no training image can be used; see {listed}")
-    images = _manifest(found, classes)
-    found.problems += _copy_companions(opened, out, images, classes)
+        images = _manifest(found, classes)
+        sample = _sample(opened, images, classes)
+    _write_companions(opened, out, sample)
+    found.problems += _unlike(sample, images)
     listed = _write_problems(out, found)
     summary = _data_summary.summarise(images, found.problems, data_hash=found.data_hash())
     if isinstance(opened, SemanticSource):
@@ -191,28 +193,38 @@ def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
     return [first[group] for group in members.tolist()]
 
 
-def _copy_companions(
-    source: Source, out: Path, images: pd.DataFrame, classes: Classes | None
-) -> list[Problem]:
-    """Copy the sample submission and the solution; list where the sample and the images differ."""
-    test_ids = list(images.loc[images["split"] == "test", "image_id"])
+def _sample(source: Source, images: pd.DataFrame, classes: Classes | None) -> pd.DataFrame:
+    """The sample submission: the source's, or one made from the test images."""
     if source.sample is not None:
         columns = _semantic_data.columns(classes) if classes else ("ImageId", "EncodedPixels")
-        sample = files.read_csv(source.sample, columns, dtype=str)
-    elif classes:
-        sample = _semantic_data.sample(test_ids, classes)
-    else:
-        sample = pd.DataFrame({"ImageId": sorted(test_ids), "EncodedPixels": "1 1"})
+        return files.read_csv(source.sample, columns, dtype=str)
+    test_ids = list(images.loc[images["split"] == "test", "image_id"])
+    if classes:
+        return _semantic_data.sample(test_ids, classes)
+    return pd.DataFrame({"ImageId": sorted(test_ids), "EncodedPixels": "1 1"})
+
+
+def _write_companions(source: Source, out: Path, sample: pd.DataFrame) -> None:
     files.write_csv(out / "sample_submission.csv", sample)
     if source.solution is None:
         (out / "solution.csv").unlink(missing_ok=True)
     else:
         files.write_bytes(out / "solution.csv", source.solution.read_bytes())
-    listed = list(dict.fromkeys(sample["ImageId"]))
-    unlisted, absent = set(test_ids) - set(listed), set(listed) - set(test_ids)
+
+
+def _unlike(sample: pd.DataFrame, images: pd.DataFrame) -> list[Problem]:
+    """Where the sample submission and the test images differ."""
+    test_ids = set(images.loc[images["split"] == "test", "image_id"])
+    listed = set(sample["ImageId"])
     return [
-        *(Problem(i, "missing in sample submission", "test image") for i in sorted(unlisted)),
-        *(Problem(i, "sample row without image", "no usable test image") for i in sorted(absent)),
+        *(
+            Problem(i, "missing in sample submission", "test image")
+            for i in sorted(test_ids - listed)
+        ),
+        *(
+            Problem(i, "sample row without image", "no usable test image")
+            for i in sorted(listed - test_ids)
+        ),
     ]
 
 
