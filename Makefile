@@ -100,16 +100,19 @@ submit: submissions/$(run).csv  ## everything stale, then submissions/<run>.csv,
 score: $(run_dir)/cv.json  ## cross-validated mAP table
 	@$(segline) show-cv --cv $<
 
+semantic := $(filter-out instances,$(task))
+
 ifneq ($(generate),)
-raw_files := $(raw)/stage1_solution.csv
+raw_files := $(raw)/$(if $(semantic),solution,stage1_solution).csv
 $(raw_files): | .venv/.installed
 	$(segline) synthesize --out $(@D) --size $(generate)
 else
-raw_files := $(wildcard $(raw)/*)
+raw_files := $(wildcard $(raw)/* $(raw)/train/* $(raw)/test/*)
 endif
 
-$(interim)/images.csv: $(raw_files) | .venv/.installed
-	$(segline) data --raw '$(raw)' --source $(source) --out $(@D)
+# What a mask means is a setting; the images of an instance set do not depend on any.
+$(interim)/images.csv: $(raw_files) $(if $(semantic),$(interim)/data.json) | .venv/.installed
+	$(segline) data --raw '$(raw)' --source $(source) --params $(interim)/data.json --out $(@D)
 
 $(interim)/folds.csv: $(interim)/images.csv $(interim)/data.json
 	$(segline) folds --images $< --n-folds $(n_folds) --seed $(fold_seed) --out $@

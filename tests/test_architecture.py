@@ -12,7 +12,7 @@ LAYERS = [
     {
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
-        *("crowds", "checks", "uncertainty", "forest"),
+        *("crowds", "checks", "uncertainty", "forest", "optics", "scenes", "classes", "levels"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
@@ -33,7 +33,7 @@ LAYERS = [
 ]
 LIBRARIES = {
     0: {"numpy", "numba", "scipy", "pandas", "skimage", "sklearn", "cv2", "albumentations"},
-    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests"},
+    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests", "PIL"},
     2: {"tensorflow", "keras"},
     3: {"typer"},
 }

@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from segline import config, files
 from segline.errors import UserError
+from segline.sources import generated, synthetic
+
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 @pytest.fixture
@@ -26,6 +31,7 @@ def test_a_child_changes_only_what_it_names(folder):
         ("train.precision=float32", lambda c: c.train.precision == "float32"),
         ("loss.terms.dice=0.25", lambda c: c.loss.terms["dice"] == 0.25),
         ("tune.fill_holes=false", lambda c: c.tune.fill_holes is False),
+        ("train.without=a,b", lambda c: c.train.without == ("a", "b")),
     ],
 )
 def test_settings_override_the_file(folder, setting, read):
@@ -42,6 +48,10 @@ def test_settings_override_the_file(folder, setting, read):
         ("train.crop_px=250", "must be a multiple of 16"),
         ("epochs", "expected key=value"),
         ("tune.surface=distance", "tune.surface=distance needs target.distance=true"),
+        ("data.source=folder", "source folder does not hold instances data; one of dsb2018 does"),
+        ("data.generate=iris", "generate=iris makes the layout folders, but source is dsb2018"),
+        ("data.classes=a,b", "classes, colours and exclusive go with task=semantic or two_stage"),
+        ("data.exclusive=false", "exclusive go with task=semantic"),
         ("loss.terms.dicee=1", "unknown loss term dicee; did you mean dice?"),
     ],
 )
@@ -87,3 +97,54 @@ def test_settings_of_an_older_version_get_the_defaults_of_keys_added_since(tmp_p
     found = config.read_stage(tmp_path / "train.json")
     assert found["model"]["max_width"] == config.Model().max_width
     assert found["model"]["width"] == 20
+
+
+SEMANTIC = ["data.task=semantic", "data.source=folders", "data.classes=background,road,car"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("data.source=dsb2018", "does not hold semantic data; one of folders, npz, rle_csv does"),
+        ("data.classes=[]", "two or more different names, the background first, for task=semantic"),
+        ("data.classes=a,b,a", "two or more different names"),
+        ('data.classes=["a","a car"]', "classes has 'a car'; names have no spaces and no commas"),
+        ("data.colours=#000000,#ff0000", "colours needs 3 different ones, one for each of classes"),
+        ("data.colours=red,green,blue", "data.colours.0: String should match pattern"),
+        ("data.task=two_stage", None),
+    ],
+)
+def test_settings_of_masks_must_fit_together(folder, setting, message):
+    if message is None:
+        config.load(folder / "base.toml", [*SEMANTIC, setting])
+        message, setting = "goes with task=semantic alone", "data.exclusive=false"
+        settings = [*SEMANTIC, "data.task=two_stage", setting]
+    else:
+        settings = [*SEMANTIC, setting]
+    with pytest.raises(UserError, match=message) as caught:
+        config.load(folder / "base.toml", settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_overlapping_classes_have_a_bit_each(folder):
+    names = ",".join(f"c{n}" for n in range(18))
+    config.load(folder / "base.toml", [*SEMANTIC, f"data.classes={names}"])
+    with pytest.raises(UserError, match="exclusive=false allows 17 classes"):
+        config.load(
+            folder / "base.toml", [*SEMANTIC, f"data.classes={names}", "data.exclusive=false"]
+        )
+
+
+def test_generated_sets_are_those_that_writers_know():
+    known = dict.fromkeys(synthetic.SIZES, "dsb2018")
+    for name in generated.SETS:
+        made = config.load(CONFIGS / f"{name}.toml").data
+        assert made.generate == name
+        assert len(made.classes) == generated.SETS[name][0]
+        known[name] = made.source
+    assert known == config.GENERATED
+
+
+def test_every_config_loads():
+    for path in CONFIGS.glob("*.toml"):
+        config.load(path)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segline.folds import assign
+from segline.folds import assign, strata
 
 
 def manifest(n_groups=60, seed=0):
@@ -89,3 +89,58 @@ def test_no_fold_is_empty_however_unequal_the_groups():
 def test_impossible_numbers_of_folds_are_refused(n_folds):
     with pytest.raises(ValueError, match=f"n_folds is {n_folds}; .* number of groups, 10"):
         assign(manifest(10), n_folds=n_folds, seed=0)
+
+
+def semantic(shares, *, names, seed=0):
+    """A manifest whose images have the given share of each class."""
+    pixels = np.rint(np.asarray(shares) * 10_000).astype(int)
+    ids = [f"{i:03d}" for i in range(len(pixels))]
+    table = pd.DataFrame({"image_id": ids, "group": ids, "modality": "all"})
+    return table.assign(n_objects=(pixels[:, 1:] > 0).sum(axis=1), stratum=strata(pixels, names))
+
+
+def test_binary_sets_are_balanced_by_foreground_share():
+    share = np.random.default_rng(0).lognormal(-3, 0.8, 100).clip(0, 0.5)
+    share[:10] = 0
+    images = semantic(np.stack([1 - share, share], axis=1), names=("background", "iris"))
+    assert sorted(images["stratum"].value_counts().to_dict().items()) == [
+        ("empty", 10),
+        *((f"share{n}", 18) for n in range(1, 6)),
+    ]
+    table = images.assign(share=share).merge(assign(images, n_folds=5, seed=0))
+    counts = table.groupby(["stratum", "fold"]).size().unstack()
+    assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
+    means = table.groupby("fold")["share"].mean()
+    assert means.max() / means.min() < 1.35
+    dealt = np.random.default_rng(1).permutation(np.arange(100) % 5)
+    by_chance = table.groupby(dealt)["share"].mean()
+    assert means.std() < by_chance.std()
+
+
+def test_rare_classes_are_spread_evenly():
+    rng = np.random.default_rng(0)
+    present = rng.random((120, 3)) < (0.9, 0.4, 0.085)
+    images = semantic(np.hstack([np.full((120, 1), 0.7), 0.1 * present]), names=list("bxyz"))
+    table = images.merge(assign(images, n_folds=5, seed=0))
+    for number, name in enumerate("xyz"):
+        has = table["stratum"].str.split().map(lambda words, name=name: name in words)
+        counts = table[has].groupby("fold").size()
+        assert counts.sum() == present[:, number].sum()
+        assert counts.max() - counts.min() <= 1, name
+    assert (table["fold"].value_counts() == 24).all()
+
+
+def test_a_fixed_validation_set_is_fold_0_with_its_groups():
+    images = manifest(40).assign(validation=0)
+    images.loc[images["group"].isin(["g3", "g4"]), "validation"] = 1
+    images.loc[images.index[images["group"] == "g3"][0], "validation"] = 1
+    images.loc[images.index[images["group"] == "g5"][-1], "validation"] = 1
+    fixed = images["group"].isin(["g3", "g4", "g5"])
+    for n_folds in (2, 4):
+        fold = assign(images, n_folds=n_folds, seed=0)["fold"]
+        assert (fold[fixed] == 0).all()
+        assert set(fold[~fixed]) == set(range(1, n_folds))
+    plain = assign(images.drop(columns="validation"), n_folds=4, seed=0)
+    assert assign(images.assign(validation=0), n_folds=4, seed=0).equals(plain)
+    with pytest.raises(ValueError, match="n_folds is 39; .* number of groups, 38"):
+        assign(images, n_folds=39, seed=0)

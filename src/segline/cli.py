@@ -99,11 +99,11 @@ def download(out: FilePath, source: str = "broad") -> None:
 
 
 @app.command()
-def data(raw: FilePath, out: FilePath, source: str = "dsb2018") -> None:
+def data(raw: FilePath, out: FilePath, source: str = "dsb2018", params: MaybePath = None) -> None:
     """Decode and check the raw files; write images.csv and what it names."""
     from segline.stages import data as stage
 
-    stage.run(raw=raw, out=out, source=source)
+    stage.run(raw=raw, out=out, source=source, params=params)
 
 
 @app.command()

@@ -12,16 +12,38 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from segline.errors import UserError
 from segline.files import read_json
+from segline.sources import INSTANCES, SEMANTIC
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Several = BeforeValidator(lambda value: [value] if isinstance(value, int | float) else value)
 
+Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$", to_lower=True)]
+
+# What `generate` makes, and the raw layout of each; the writers are sources.synthetic and generated.
+GENERATED = {
+    "demo": "dsb2018",
+    "tiny": "dsb2018",
+    "iris": "folders",
+    "multiclass": "folders",
+    "multichannel": "folders",
+    "npz": "npz",
+    "two_stage": "folders",
+}
+MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
 LOSS_TERMS = ("cross_entropy", "dice")  # names in losses.TERMS, kept here since it needs Keras
 
 
@@ -34,16 +56,62 @@ class Table(BaseModel):
 
 
 class Data(Table):
-    """Which data set, the layout of its raw files, and how it is folded.
+    """Which data set, the layout of its raw files, what its masks mean, and how it is folded.
 
-    `generate` makes raw files of that size by the synthetic source instead of reading a user's.
+    `generate` makes the raw files of that name instead of reading a user's. `classes` names the
+    classes of a semantic or two_stage set, the background first; if they are not `exclusive` a pixel
+    may have any number of them. `colours` are those of the classes in colour masks, as #rrggbb.
     """
 
     dataset: str = "dsb2018"
     source: str = "dsb2018"
-    generate: Literal["", "demo", "tiny"] = ""
+    generate: Literal["", *GENERATED] = ""  # type: ignore[valid-type]
+    task: Literal["instances", "semantic", "two_stage"] = "instances"
+    classes: tuple[str, ...] = ()
+    exclusive: bool = True
+    colours: tuple[Colour, ...] = ()
     n_folds: Annotated[int, Field(ge=2)] = 5
     fold_seed: int = 0
+
+    @model_validator(mode="after")
+    def _source_fits(self) -> Data:
+        known = INSTANCES if self.task == "instances" else SEMANTIC
+        if self.source not in known:
+            raise ValueError(
+                f"source {self.source} does not hold {self.task} data; one of {', '.join(known)} does"
+            )
+        if self.generate and GENERATED[self.generate] != self.source:
+            raise ValueError(
+                f"generate={self.generate} makes the layout {GENERATED[self.generate]}, but source is "
+                f"{self.source}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _classes_fit(self) -> Data:
+        if self.task == "instances":
+            if self.classes or self.colours or not self.exclusive:
+                raise ValueError(
+                    "classes, colours and exclusive go with task=semantic or two_stage"
+                )
+            return self
+        names = self.classes
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise ValueError(
+                f"classes needs two or more different names, the background first, for task={self.task}"
+            )
+        odd = [name for name in names if not name or any(c.isspace() or c == "," for c in name)]
+        if odd:
+            raise ValueError(f"classes has {odd[0]!r}; names have no spaces and no commas")
+        if self.colours and (
+            len(self.colours) != len(names) or len(set(self.colours)) < len(names)
+        ):
+            raise ValueError(f"colours needs {len(names)} different ones, one for each of classes")
+        if not self.exclusive and self.task == "two_stage":
+            raise ValueError("exclusive=false goes with task=semantic alone")
+        if not self.exclusive and len(names) > MOST_OVERLAPPING:
+            raise ValueError(f"exclusive=false allows {MOST_OVERLAPPING} classes, one bit each")
+        return self
 
 
 class Input(Table):
@@ -323,8 +391,10 @@ def _setting_tree(setting: str) -> dict[str, Any]:
 
 
 def _parse_value(text: str) -> Any:
-    """A TOML value; bare words are strings, and `1,2` is a list."""
-    for candidate in (text, f"[{text}]" if "," in text else text, f'"{text}"'):
+    """A TOML value; bare words are strings, and `1,2` and `a,b` are lists."""
+    words = ", ".join(f'"{word.strip()}"' for word in text.split(","))
+    lists = (f"[{text}]", f"[{words}]") if "," in text else ()
+    for candidate in (text, *lists, f'"{text}"'):
         try:
             return tomllib.loads(f"value = {candidate}")["value"]
         except tomllib.TOMLDecodeError:

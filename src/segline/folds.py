@@ -1,6 +1,8 @@
-"""Folds: whole groups, balanced by images, by objects and by modality."""
+"""Folds: whole groups, balanced by images, by objects, by modality and by stratum."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,28 +19,70 @@ def assign(images: pd.DataFrame, *, n_folds: int, seed: int) -> pd.DataFrame:
     moved and swapped one at a time as long as that evens out images, objects and modalities
     (sums of squared relative deviations). The same `seed` gives the same folds; another seed
     breaks ties otherwise. ValueError when `n_folds` is below 2 or above the number of groups.
+
+    Two columns are for semantic sets and may be missing: `stratum` holds words (see `strata`), and
+    the images of each word are evened out too; `validation` marks (1) a fixed validation set, which
+    becomes fold 0 with whole groups, so that the other images share the folds from 1 on.
     """
     if "split" in images.columns:
         images = images[images["split"] == "train"]
-    codes, groups = pd.factorize(images["group"], sort=True)
-    if not 2 <= n_folds <= len(groups):
+    fold = np.zeros(len(images), np.int64)
+    dealt = ~_is_fixed(images)
+    first = 0 if dealt.all() else 1
+    rest = images[dealt]
+    codes, groups = pd.factorize(rest["group"], sort=True)
+    if not 2 <= n_folds <= len(groups) + first:
         raise ValueError(
-            f"n_folds is {n_folds}; it must be from 2 to the number of groups, {len(groups)}"
+            f"n_folds is {n_folds}; it must be from 2 to the number of groups, {len(groups) + first}"
         )
-    loads = _loads(images, codes, len(groups))
-    fold_of = _deal(loads, n_folds, np.random.default_rng(seed))
-    _even_out(loads, fold_of, n_folds)
-    return pd.DataFrame({"image_id": images["image_id"].to_numpy(), "fold": fold_of[codes]})
+    loads = _loads(rest, codes, len(groups))
+    fold_of = _deal(loads, n_folds - first, np.random.default_rng(seed))
+    if n_folds - first > 1:
+        _even_out(loads, fold_of, n_folds - first)
+    fold[dealt] = fold_of[codes] + first
+    return pd.DataFrame({"image_id": images["image_id"].to_numpy(), "fold": fold})
+
+
+def _is_fixed(images: pd.DataFrame) -> np.ndarray:
+    """(N,) bool: images in a group with any of the fixed validation set."""
+    if "validation" not in images.columns:
+        return np.zeros(len(images), bool)
+    return images.groupby("group")["validation"].transform("max").to_numpy(bool)
+
+
+def strata(pixel_counts: np.ndarray, names: Sequence[str], *, n_bins: int = 5) -> list[str]:
+    """The stratum of each image from its pixels by class (N, K), `names` naming the K classes.
+
+    With two classes it is the bin, `share1` up, of the foreground's share among the images that have
+    any, by quantiles, or `empty`. With more classes it is the foreground classes present, separated by
+    spaces, so that each class, however rare, is evened out over the folds; `empty` if there is none.
+
+    >>> strata(np.array([[9, 1], [5, 5], [10, 0]]), ("background", "iris"), n_bins=2)
+    ['share1', 'share2', 'empty']
+    >>> strata(np.array([[7, 2, 1], [9, 0, 1]]), ("background", "road", "car"))
+    ['road car', 'car']
+    """
+    if len(names) > 2:
+        present = pixel_counts[:, 1:] > 0
+        words = [" ".join(np.array(names[1:])[row]) for row in present]
+        return [word or "empty" for word in words]
+    share = pixel_counts[:, 1] / np.maximum(pixel_counts.sum(axis=1), 1)
+    filled = share > 0
+    edges = np.quantile(share[filled], np.arange(1, n_bins) / n_bins) if filled.any() else []
+    bins = np.searchsorted(edges, share, side="right") + 1
+    return [f"share{n}" if some else "empty" for n, some in zip(bins, filled, strict=True)]
 
 
 def _loads(images: pd.DataFrame, codes: np.ndarray, n_groups: int) -> np.ndarray:
-    """(n_groups, n_measures) float64: images, objects, images by modality, as shares of the whole.
+    """(n_groups, n_measures) float64: images, objects, images by modality and by word of the stratum.
 
-    Plain shares make a rare modality count as much as all images do.
+    As shares of the whole: plain shares make a rare modality count as much as all images do.
     """
-    one_hot = pd.get_dummies(images["modality"]).to_numpy(np.float64)
+    one_hot = [pd.get_dummies(images["modality"]).to_numpy(np.float64)]
+    if "stratum" in images.columns:
+        one_hot.append(images["stratum"].str.get_dummies(sep=" ").to_numpy(np.float64))
     ones = np.ones((len(images), 1))
-    measures = np.hstack([ones, images[["n_objects"]].to_numpy(np.float64), one_hot])
+    measures = np.hstack([ones, images[["n_objects"]].to_numpy(np.float64), *one_hot])
     loads = np.zeros((n_groups, measures.shape[1]))
     np.add.at(loads, codes, measures)
     return loads / np.maximum(loads.sum(axis=0), 1)

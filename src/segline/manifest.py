@@ -20,14 +20,15 @@ IMAGE_COLUMNS = (
     *("image_id", "split", "image", "labels", "height", "width", "n_objects"),
     *("modality", "group"),
 )
+SEMANTIC_COLUMNS = ("stratum", "validation")  # of semantic sets, after the others
 CACHE_BYTES = 2**30
 NO_FOLD = -1  # of images that are trained on in every fold
 
 
 def read_images(path: Path) -> pd.DataFrame:
-    """images.csv, ids and groups as text."""
-    text = dict.fromkeys(("image_id", "split", "image", "labels", "modality", "group"), str)
-    return read_csv(path, IMAGE_COLUMNS, dtype=text)
+    """images.csv, ids, groups and strata as text; semantic sets have `SEMANTIC_COLUMNS` too."""
+    names = ("image_id", "split", "image", "labels", "modality", "group", "stratum")
+    return read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str))
 
 
 def read_folds(images: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from segline.crowds import Habit, place_nuclei
+from segline.optics import blur, light, noise, to_uint8
 
 
 def paint(
@@ -46,30 +47,6 @@ def _brightfield_habit(rng: np.random.Generator) -> Habit:
     return Habit(rng.uniform(7, 14), rng.uniform(0.1, 0.25), rng.uniform(0.4, 0.75), 1.3, None)
 
 
-def _noise(shape: tuple[int, int], sigma_px: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise of zero mean and unit deviation with features of about `sigma_px`."""
-    step = max(1, int(sigma_px / 2))
-    coarse = rng.standard_normal((shape[0] // step + 8, shape[1] // step + 8)).astype(np.float32)
-    smooth = _blur(coarse, sigma_px / step)
-    coarse = (smooth - smooth.mean()) / smooth.std()
-    size = (coarse.shape[1] * step, coarse.shape[0] * step)
-    fine = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR) if step > 1 else coarse
-    return fine[: shape[0], : shape[1]]
-
-
-def _blur(image: np.ndarray, sigma_px: float) -> np.ndarray:
-    return cv2.GaussianBlur(image, (0, 0), sigma_px)
-
-
-def _light(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Uneven illumination: a slope and a hump, between 1 - strength and 1."""
-    y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j].astype(np.float32)
-    angle, centre = rng.uniform(0, 2 * np.pi), rng.uniform(-0.6, 0.6, 2)
-    slope = x * np.cos(angle) + y * np.sin(angle)
-    field = 0.6 * slope - (x - centre[0]) ** 2 - (y - centre[1]) ** 2
-    return 1 - strength * (field.max() - field) / (field.max() - field.min())
-
-
 def _depth(labels: np.ndarray) -> np.ndarray:
     """Distance in px from each nucleus pixel to the nearest pixel of anything else."""
     grown = cv2.dilate(labels.astype(np.float32), np.ones((3, 3), np.uint8))
@@ -93,8 +70,8 @@ def _per_nucleus(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _chromatin(labels: np.ndarray, radius_px: float, rng: np.random.Generator) -> np.ndarray:
     """Relative density inside nuclei: dome, coarse and fine grain, spots; 0 outside."""
     dome = 1 - np.exp(-_depth(labels) / (0.35 * radius_px))
-    coarse = _noise(labels.shape, max(0.8, radius_px / 3), rng)
-    fine = _noise(labels.shape, max(0.7, radius_px / 8), rng)
+    coarse = noise(labels.shape, max(0.8, radius_px / 3), rng)
+    fine = noise(labels.shape, max(0.7, radius_px / 8), rng)
     grain = 1 + 0.16 * coarse + 0.12 * fine
     return (labels > 0) * (0.6 + 0.4 * dome) * np.clip(grain, 0.4, 1.8)
 
@@ -107,7 +84,7 @@ def _debris(shape: tuple[int, int], size_px: float, rng: np.random.Generator) ->
         axes = tuple(int(a) for a in np.maximum(1, size_px * rng.uniform(0.1, 0.3, 2)))
         angle, level = rng.uniform(0, 360), rng.uniform(0.3, 1)
         cv2.ellipse(specks, (int(column), int(row)), axes, angle, 0, 360, level, -1)
-    return _blur(specks, 0.8)
+    return blur(specks, 0.8)
 
 
 def _fluorescence(labels: np.ndarray, radius_px: float, rng: np.random.Generator) -> np.ndarray:
@@ -117,14 +94,14 @@ def _fluorescence(labels: np.ndarray, radius_px: float, rng: np.random.Generator
     signal *= 1 - rng.uniform(0, 0.5) * _seams(labels)
     signal += 0.5 * _debris(labels.shape, radius_px, rng)
     ghosts = np.roll(signal, rng.integers(20, 60, 2), (0, 1))  # nuclei far out of focus
-    signal += 0.15 * _blur(ghosts, radius_px) + rng.uniform(0.05, 0.2) * _blur(signal, radius_px)
-    signal = _blur(signal, rng.uniform(0.6, 1.3)) + rng.uniform(0.02, 0.15)
-    signal *= _light(labels.shape, rng.uniform(0.2, 0.6), rng)
+    signal += 0.15 * blur(ghosts, radius_px) + rng.uniform(0.05, 0.2) * blur(signal, radius_px)
+    signal = blur(signal, rng.uniform(0.6, 1.3)) + rng.uniform(0.02, 0.15)
+    signal *= light(labels.shape, rng.uniform(0.2, 0.6), rng)
     peak = np.exp(rng.uniform(np.log(45), np.log(235)))
     grey = signal / np.percentile(signal, 99.5) * peak
     grey += np.sqrt(grey) * rng.uniform(0.1, 0.7) * rng.standard_normal(grey.shape)
     grey += rng.uniform(0.5, 2.0) * rng.standard_normal(grey.shape)
-    return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, 2)
+    return np.repeat(to_uint8(grey)[..., None], 3, 2)
 
 
 def _tissue(
@@ -141,18 +118,18 @@ def _tissue(
     stain = _chromatin(labels, radius_px, rng) * _per_nucleus(labels, rng.lognormal(0, 0.25, n))
     stain *= 1 - rng.uniform(0, 0.45) * _seams(labels)
     stain += 0.4 * _debris(labels.shape, radius_px, rng)
-    stain = _blur(stain.astype(np.float32), rng.uniform(0.6, 1.1))
-    body = _blur((labels > 0).astype(np.float32), 0.9 * radius_px)  # cytoplasm around the nuclei
-    fibres = cv2.blur(_noise(labels.shape, 2.0, rng), (1 + 2 * int(radius_px), 1))
-    cytoplasm = stroma + (1 - stroma) * body * (1 + 0.3 * _noise(labels.shape, radius_px, rng))
+    stain = blur(stain.astype(np.float32), rng.uniform(0.6, 1.1))
+    body = blur((labels > 0).astype(np.float32), 0.9 * radius_px)  # cytoplasm around the nuclei
+    fibres = cv2.blur(noise(labels.shape, 2.0, rng), (1 + 2 * int(radius_px), 1))
+    cytoplasm = stroma + (1 - stroma) * body * (1 + 0.3 * noise(labels.shape, radius_px, rng))
     cytoplasm = np.clip(cytoplasm * (1 + 0.18 * fibres), 0, None)
     jitter = rng.uniform(0.9, 1.1, 3)
     density = stain[..., None] * (np.array(nucleus) * jitter)
     density = density + cytoplasm[..., None] * np.array(ground)
-    white = rng.uniform(232, 246) * _light(labels.shape, rng.uniform(0.03, 0.12), rng)
+    white = rng.uniform(232, 246) * light(labels.shape, rng.uniform(0.03, 0.12), rng)
     colour = white[..., None] * np.exp(-density)
     colour += rng.uniform(1.5, 4.0) * rng.standard_normal(colour.shape)
-    return np.clip(np.rint(colour), 0, 255).astype(np.uint8)
+    return to_uint8(colour)
 
 
 def _tissue_purple(labels: np.ndarray, radius_px: float, rng: np.random.Generator) -> np.ndarray:
@@ -171,15 +148,15 @@ def _brightfield(labels: np.ndarray, radius_px: float, rng: np.random.Generator)
     stain *= 1 - rng.uniform(0, 0.5) * _seams(labels)
     stain += 0.3 * _debris(labels.shape, radius_px, rng)
     body = (labels > 0).astype(np.float32)
-    halo = _blur(body, 2.5) * (1 - body)  # refraction brightens the rim
-    ragged = _blur(body, 1.1 * radius_px) + 0.04 * _noise(labels.shape, 0.5 * radius_px, rng)
-    cells = _blur(1 / (1 + np.exp((0.16 - ragged) / 0.008)), 0.8) * rng.uniform(0.08, 0.25)
-    stain = _blur(stain.astype(np.float32), rng.uniform(0.7, 1.2)) - 0.08 * halo + cells
-    light = _light(labels.shape, rng.uniform(0.05, 0.25), rng)
-    grey = rng.uniform(205, 228) * light * np.exp(-stain)
-    grey += 2.0 * _noise(labels.shape, 3.0, rng)
+    halo = blur(body, 2.5) * (1 - body)  # refraction brightens the rim
+    ragged = blur(body, 1.1 * radius_px) + 0.04 * noise(labels.shape, 0.5 * radius_px, rng)
+    cells = blur(1 / (1 + np.exp((0.16 - ragged) / 0.008)), 0.8) * rng.uniform(0.08, 0.25)
+    stain = blur(stain.astype(np.float32), rng.uniform(0.7, 1.2)) - 0.08 * halo + cells
+    lamp = light(labels.shape, rng.uniform(0.05, 0.25), rng)
+    grey = rng.uniform(205, 228) * lamp * np.exp(-stain)
+    grey += 2.0 * noise(labels.shape, 3.0, rng)
     grey += rng.uniform(1.5, 4.0) * rng.standard_normal(grey.shape)
-    return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, 2)
+    return np.repeat(to_uint8(grey)[..., None], 3, 2)
 
 
 PAINTERS: dict[str, Callable[[np.ndarray, float, np.random.Generator], np.ndarray]] = {

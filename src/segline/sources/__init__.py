@@ -1,7 +1,7 @@
 """Sources: each module reads one raw layout.
 
-A new layout is one file here with a function `open_raw(raw: Path) -> Source`, and one line in
-`SOURCES`.
+A new layout is one file here with a function `open_raw(raw: Path) -> Source`, or for semantic masks
+`open_raw(raw: Path, classes: Classes) -> Source`, and one line in `INSTANCES` or `SEMANTIC`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,21 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from segline.classes import Classes
 from segline.errors import UserError
+from segline.levels import Levels
 
-SOURCES = {
+INSTANCES = {
     "dsb2018": "segline.sources.dsb2018",
+}
+SEMANTIC = {
+    "folders": "segline.sources.folders",
+    "npz": "segline.sources.npz",
+    "rle_csv": "segline.sources.rle_csv",
 }
 
 
@@ -38,14 +45,23 @@ class Key(NamedTuple):
 
 @dataclass
 class Record:
-    """One picture as the source holds it. Without `image` it could not be used; `problems` say why."""
+    """One picture as the source holds it. Without `image` it could not be used; `problems` say why.
+
+    The last four are for semantic sets: `place` is the file or folder that `levels` are compared with,
+    `validation` marks a fixed validation set, `group` and `modality` are what a file says of them.
+    """
 
     key: Key
-    data: bytes = b""  # the image file, unchanged
+    data: bytes = b""  # the image file, unchanged if it is 8 bit
     suffix: str = ".png"
     image: np.ndarray | None = None  # (H, W, 3) uint8 RGB
-    labels: np.ndarray | None = None  # (H, W) int32, 1..n without gaps; None for test
+    labels: np.ndarray | None = None  # (H, W) int32: 1..n without gaps, or classes; None for test
     problems: list[Problem] = field(default_factory=list)
+    place: str = ""
+    levels: Levels | None = None
+    validation: bool = False
+    group: str = ""
+    modality: str = ""
 
     def note(self, kind: str, detail: str) -> None:
         self.problems.append(Problem(self.key.image_id, kind, detail))
@@ -63,8 +79,22 @@ class Source(Protocol):
     def load(self, key: Key) -> Record: ...
 
 
+@runtime_checkable
+class SemanticSource(Source, Protocol):
+    classes: Classes  # as given, with the colours found in the masks
+
+
 def open_raw(name: str, raw: Path) -> Source:
     """Open the folder `raw` as the layout `name`; UserError if either is not there."""
-    if name not in SOURCES:
-        raise UserError(f"source {name!r} is not known; known are {', '.join(SOURCES)}")
-    return importlib.import_module(SOURCES[name]).open_raw(raw)
+    return importlib.import_module(_module(name, INSTANCES)).open_raw(raw)
+
+
+def open_semantic(name: str, raw: Path, classes: Classes) -> SemanticSource:
+    """The same for a layout of semantic masks."""
+    return importlib.import_module(_module(name, SEMANTIC)).open_raw(raw, classes)
+
+
+def _module(name: str, known: dict[str, str]) -> str:
+    if name not in known:
+        raise UserError(f"source {name!r} is not known; known are {', '.join(known)}")
+    return known[name]

@@ -14,18 +14,12 @@ LONGEST = 8  # lines of one kind in the table; summary.json holds all
 
 def summarise(images: pd.DataFrame, problems: Sequence[Problem], *, data_hash: str) -> dict:
     """Counts by split, size, modality, group and kind of problem, most frequent first."""
-    train = images[images["split"] == "train"]
     sizes = images["height"].astype(str) + "x" + images["width"].astype(str)
     group_sizes = images["group"].value_counts()
     return {
         "data_hash": data_hash,
         "images": _by_split(images),
-        "instances": int(images["n_objects"].sum()),
-        "instances_per_image": {
-            "least": int(train["n_objects"].min()),
-            "median": float(train["n_objects"].median()),
-            "most": int(train["n_objects"].max()),
-        },
+        **({} if "stratum" in images else _instances(images)),
         "sizes": {size: _by_split(rows) for size, rows in _largest_first(images, sizes)},
         "modalities": {name: _by_split(rows) for name, rows in _largest_first(images, "modality")},
         "groups": {
@@ -35,6 +29,18 @@ def summarise(images: pd.DataFrame, problems: Sequence[Problem], *, data_hash: s
             "largest": int(group_sizes.max()),
         },
         "problems": _counts(pd.Series([p.kind for p in problems], dtype=str)),
+    }
+
+
+def _instances(images: pd.DataFrame) -> dict:
+    counts = images.loc[images["split"] == "train", "n_objects"]
+    return {
+        "instances": int(counts.sum()),
+        "instances_per_image": {
+            "least": int(counts.min()),
+            "median": float(counts.median()),
+            "most": int(counts.max()),
+        },
     }
 
 
@@ -58,10 +64,13 @@ def table(summary: dict, *, title: str) -> Table:
     shown.add_column("")
     shown.add_column("train", justify="right")
     shown.add_column("test", justify="right")
-    per_image = summary["instances_per_image"]
-    spread = "{least} to {most} an image, median {median:g}".format(**per_image)
     shown.add_row("images", "", *_pair(summary["images"]))
-    shown.add_row("instances", spread, str(summary["instances"]), "")
+    if "classes" in summary:
+        _semantic_sections(shown, summary, raw=title)
+    else:
+        per_image = summary["instances_per_image"]
+        spread = "{least} to {most} an image, median {median:g}".format(**per_image)
+        shown.add_row("instances", spread, str(summary["instances"]), "")
     for heading in ("modalities", "sizes"):
         _section(shown, heading, {name: _pair(n) for name, n in summary[heading].items()})
     counted = summary["groups"]
@@ -72,6 +81,27 @@ def table(summary: dict, *, title: str) -> Table:
     _section(shown, "problems", {name: (str(n), "") for name, n in summary["problems"].items()})
     shown.add_row("data hash", summary["data_hash"], "", "")
     return shown
+
+
+def _semantic_sections(shown: Table, summary: dict, *, raw: str) -> None:
+    """The scale of every file, and of every class the share of pixels and the number of images."""
+    if summary["validation"]:
+        shown.add_row("", "of them fixed validation", str(summary["validation"]), "")
+    shown.add_section()
+    for place, found in summary["files"].items():
+        kind = f"{'/'.join(found['dtypes'])}, {'/'.join(map(str, found['channels']))} channels"
+        numbers = f"{found['low']:g} to {found['high']:g} (scale {found['scale']})"
+        name = place.removeprefix(f"{raw}/")
+        shown.add_row("file", f"{name}: {found['images']} images, {kind}", "", "")
+        shown.add_row("", f"  {numbers}, then mean {found['bright']:.0f} of 255", "", "")
+    shown.add_section()
+    heading = "classes" if summary["exclusive"] else "classes, may overlap"
+    for name, found in summary["classes"].items():
+        colour = f" {found['colour']}" if found["colour"] else ""
+        share = f"{name}{colour}: {found['pixels']:.2%} of the pixels"
+        shown.add_row(heading, share, f"in {found['images']}", "")
+        heading = ""
+    shown.add_section()
 
 
 def _pair(counts: dict[str, int]) -> tuple[str, str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,39 +17,68 @@ import pandas as pd
 from rich.progress import track
 
 from segline import checks, files, groups
+from segline.classes import Classes, from_settings
 from segline.console import console
 from segline.errors import UserError
-from segline.manifest import IMAGE_COLUMNS
+from segline.manifest import IMAGE_COLUMNS, SEMANTIC_COLUMNS
 from segline.modality import modality
-from segline.sources import Problem, Record, Source, open_raw
-from segline.stages import _data_summary
+from segline.sources import Problem, Record, SemanticSource, Source, open_raw, open_semantic
+from segline.stages import _data_summary, _semantic_data
 
 THREADS = 2
 BATCH = 24  # pictures in flight, so that memory does not grow with the data set
+PICTURES = ("images", "labels")
+Examined = tuple[Record, dict | None]  # a record and its row; None if it cannot be used
 
 
-def run(*, raw: Path, out: Path, source: str, root: Path | None = None) -> None:
+def run(
+    *, raw: Path, out: Path, source: str, params: Path | None = None, root: Path | None = None
+) -> None:
     """Read the raw folder `raw` (layout `source`) into the folder `out`.
 
     Writes `images/`, `labels/`, `sample_submission.csv`, `solution.csv` (if there is one),
     `problems.csv`, `summary.json` and, last, `images.csv`, whose paths are relative to `root` (the
-    current folder by default). Pictures that cannot be used are listed and left out; UserError
-    when no training picture is left.
+    current folder by default). `params`, a JSON of the config's table `data`, says what semantic
+    masks mean. Pictures that cannot be used are listed and left out; UserError when no training
+    picture is left, and for whatever `_semantic_data` refuses, before anything of `out` is replaced.
     """
-    opened = open_raw(source, raw)
-    found = _ingest(opened, out, root or Path.cwd())
-    if not any(row["split"] == "train" for row in found.rows):
-        raise UserError(f"{raw}: no training image can be used; see {_write_problems(out, found)}")
-    images = _manifest(found)
-    _forget_old_files(out, images)
-    found.problems += _copy_companions(opened, out, images)
+    classes = from_settings(files.read_json(params)) if params else None
+    opened = open_semantic(source, raw, classes) if classes else open_raw(source, raw)
+    examine = partial(_semantic_data.examined, classes=classes) if classes else _examined
+    with _replacing_pictures(out) as new:
+        found = _ingest(opened, examine, new, out, root or Path.cwd())
+        if classes:
+            found.problems += _semantic_data.check(found.rows, found.problems, raw)
+        elif not any(row["split"] == "train" for row in found.rows):
+            listed = _write_problems(out, found)
+            raise UserError(f"{raw}: no training image can be used; see {listed}")
+        images = _manifest(found, classes)
+        sample = _sample(opened, images, classes)
+    _write_companions(opened, out, sample)
+    found.problems += _unlike(sample, images)
     listed = _write_problems(out, found)
     summary = _data_summary.summarise(images, found.problems, data_hash=found.data_hash())
+    if isinstance(opened, SemanticSource):
+        summary |= _semantic_data.summarise(found.rows, opened.classes)
     console.print(_data_summary.table(summary, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {listed}")
     files.write_json(out / "summary.json", summary)
     files.write_csv(out / "images.csv", images)
+
+
+@contextlib.contextmanager
+def _replacing_pictures(out: Path) -> Iterator[Path]:
+    """Yield a folder for new `images` and `labels`; they replace those of `out` if the block succeeds."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as name:
+        new = Path(name)
+        yield new
+        (out / "images.csv").unlink(missing_ok=True)
+        for folder in PICTURES:
+            shutil.rmtree(out / folder, ignore_errors=True)
+            (new / folder).mkdir(exist_ok=True)
+            (new / folder).rename(out / folder)
 
 
 @dataclass
@@ -65,27 +98,31 @@ class Found:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _ingest(source: Source, out: Path, root: Path) -> Found:
+def _ingest(
+    source: Source, examine: Callable[[Record], Examined], new: Path, out: Path, root: Path
+) -> Found:
+    """Read all pictures into the folder `new`; the rows name them as they will lie in `out`."""
     found = Found(problems=list(source.problems))
-    records = track(
-        _loaded(source), "reading", total=len(source.keys()), console=console, transient=True
-    )
+    total = len(source.keys())
+    records = track(_loaded(source, examine), "reading", total, console=console, transient=True)
     for record, row in records:
         found.problems += record.problems
         if row is not None:
-            _keep(found, record, row, out, root)
+            _keep(found, record, row, new)
+            for column in ("image", "labels"):
+                row[column] = _relative(out / row[column], root) if row[column] else ""
     return found
 
 
-def _loaded(source: Source) -> Iterator[tuple[Record, dict | None]]:
+def _loaded(source: Source, examine: Callable[[Record], Examined]) -> Iterator[Examined]:
     with ThreadPoolExecutor(THREADS) as pool:
         keys = source.keys()
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]
-            yield from pool.map(lambda key: _examined(source.load(key)), batch)
+            yield from pool.map(lambda key: examine(source.load(key)), batch)
 
 
-def _examined(record: Record) -> tuple[Record, dict | None]:
+def _examined(record: Record) -> Examined:
     """The record and its row of the manifest, still without paths; None if it cannot be used."""
     if record.image is None:
         return record, None
@@ -104,17 +141,15 @@ def _examined(record: Record) -> tuple[Record, dict | None]:
     }
 
 
-def _keep(found: Found, record: Record, row: dict, out: Path, root: Path) -> None:
+def _keep(found: Found, record: Record, row: dict, new: Path) -> None:
     assert record.image is not None
-    image_path = out / "images" / f"{record.key.image_id}{record.suffix}"
-    files.write_bytes(image_path, record.data)
-    row |= {"image": _relative(image_path, root), "labels": ""}
+    row |= {"image": f"images/{record.key.image_id}{record.suffix}", "labels": ""}
+    files.write_bytes(new / row["image"], record.data)
     digest = hashlib.sha256(record.data).hexdigest()
     if record.labels is not None:
         suffix = files.labels_suffix(row["n_objects"])
-        labels_path = out / "labels" / f"{record.key.image_id}{suffix}"
-        files.write_labels(labels_path, record.labels)
-        row["labels"] = _relative(labels_path, root)
+        row["labels"] = f"labels/{record.key.image_id}{suffix}"
+        files.write_labels(new / row["labels"], record.labels)
         digest += hashlib.sha256(record.labels.astype("<i4").tobytes()).hexdigest()
     found.content.append(f"{record.key.split}/{record.key.image_id} {digest}")
     _note_copy(found, record)
@@ -138,11 +173,16 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _manifest(found: Found) -> pd.DataFrame:
+def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
     table = pd.DataFrame(found.rows)
-    members = groups.assign(found.borders, joined=found.copies)
-    table["group"] = _names(list(table["image_id"]), members)
-    return table[list(IMAGE_COLUMNS)]
+    if classes:
+        table["stratum"] = _semantic_data.strata(found.rows, classes)
+    if classes and (table["group"] != "").any():  # groups.csv knows better than the borders
+        table["group"] = table["group"].where(table["group"] != "", table["image_id"])
+    else:
+        members = groups.assign(found.borders, joined=found.copies)
+        table["group"] = _names(list(table["image_id"]), members)
+    return table[list(IMAGE_COLUMNS + SEMANTIC_COLUMNS if classes else IMAGE_COLUMNS)]
 
 
 def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
@@ -153,32 +193,38 @@ def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
     return [first[group] for group in members.tolist()]
 
 
-def _forget_old_files(out: Path, images: pd.DataFrame) -> None:
-    """Remove pictures of an earlier run that the manifest no longer lists."""
-    for folder, column in (("images", "image"), ("labels", "labels")):
-        known = {Path(path).name for path in images[column]}
-        for path in (out / folder).iterdir():
-            if path.name not in known:
-                path.unlink()
-
-
-def _copy_companions(source: Source, out: Path, images: pd.DataFrame) -> list[Problem]:
-    """Copy the sample submission and the solution; list where the sample and the images differ."""
+def _sample(source: Source, images: pd.DataFrame, classes: Classes | None) -> pd.DataFrame:
+    """The sample submission: the source's, or one made from the test images."""
+    if source.sample is not None:
+        columns = _semantic_data.columns(classes) if classes else ("ImageId", "EncodedPixels")
+        return files.read_csv(source.sample, columns, dtype=str)
     test_ids = list(images.loc[images["split"] == "test", "image_id"])
-    if source.sample is None:
-        sample = pd.DataFrame({"ImageId": sorted(test_ids), "EncodedPixels": "1 1"})
-    else:
-        sample = files.read_csv(source.sample, ("ImageId", "EncodedPixels"), dtype=str)
+    if classes:
+        return _semantic_data.sample(test_ids, classes)
+    return pd.DataFrame({"ImageId": sorted(test_ids), "EncodedPixels": "1 1"})
+
+
+def _write_companions(source: Source, out: Path, sample: pd.DataFrame) -> None:
     files.write_csv(out / "sample_submission.csv", sample)
     if source.solution is None:
         (out / "solution.csv").unlink(missing_ok=True)
     else:
         files.write_bytes(out / "solution.csv", source.solution.read_bytes())
-    listed = list(dict.fromkeys(sample["ImageId"]))
-    unlisted, absent = set(test_ids) - set(listed), set(listed) - set(test_ids)
+
+
+def _unlike(sample: pd.DataFrame, images: pd.DataFrame) -> list[Problem]:
+    """Where the sample submission and the test images differ."""
+    test_ids = set(images.loc[images["split"] == "test", "image_id"])
+    listed = set(sample["ImageId"])
     return [
-        *(Problem(i, "missing in sample submission", "test image") for i in sorted(unlisted)),
-        *(Problem(i, "sample row without image", "no usable test image") for i in sorted(absent)),
+        *(
+            Problem(i, "missing in sample submission", "test image")
+            for i in sorted(test_ids - listed)
+        ),
+        *(
+            Problem(i, "sample row without image", "no usable test image")
+            for i in sorted(listed - test_ids)
+        ),
     ]
 
 

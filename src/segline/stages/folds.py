@@ -26,11 +26,11 @@ def run(*, images: Path, out: Path, n_folds: int, seed: int) -> None:
 
 
 def _print(table: pd.DataFrame) -> None:
-    modalities = sorted(table["modality"].unique())
-    shown = Table("fold", "images", "objects", "groups", *modalities, title="folds")
+    kinds = pd.get_dummies(table["modality"]).astype(int)
+    if "stratum" in table:
+        kinds = pd.concat([kinds, table["stratum"].str.get_dummies(sep=" ")], axis=1)
+    shown = Table("fold", "images", "objects", "groups", *kinds.columns, title="folds")
     for fold, rows in table.groupby("fold"):
-        counts = rows["modality"].value_counts()
         sizes = [len(rows), int(rows["n_objects"].sum()), rows["group"].nunique()]
-        cells = [fold, *sizes, *(counts.get(name, 0) for name in modalities)]
-        shown.add_row(*map(str, cells))
+        shown.add_row(*map(str, [fold, *sizes, *kinds.loc[rows.index].sum()]))
     console.print(shown)

@@ -44,6 +44,7 @@ def run(
         "dataset": experiment.data.dataset,
         "source": experiment.data.source,
         "generate": experiment.data.generate,
+        "task": experiment.data.task,
         "n_folds": experiment.data.n_folds,
         "fold_seed": experiment.data.fold_seed,
         "second_stage": "1" if experiment.tune.second_stage else "",
