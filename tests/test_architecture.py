@@ -12,7 +12,17 @@ LAYERS = [
     {
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
-        *("crowds", "checks", "uncertainty", "forest", "optics", "scenes", "classes", "levels"),
+        *(
+            "crowds",
+            "checks",
+            "uncertainty",
+            "forest",
+            "audit",
+            "optics",
+            "scenes",
+            "classes",
+            "levels",
+        ),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),

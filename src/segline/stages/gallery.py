@@ -32,7 +32,7 @@ def run(
     table = table.merge(scored, on="image_id")
     chosen = table.nsmallest(worst, "ap") if worst else _median_of_each_modality(table)
     made = recipes.load(thresholds, second)
-    rows = [_pictures(image, made[image.part]) for image in chosen.itertuples(index=False)]
+    rows = [pictures(image, made[image.part]) for image in chosen.itertuples(index=False)]
     write_image(out, figures.sheet(rows))
     console.print(f"wrote {out} ({len(rows)} images)")
 
@@ -43,9 +43,10 @@ def _median_of_each_modality(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(middle)
 
 
-def _pictures(image: Any, recipe: recipes.Recipe) -> list[np.ndarray]:
+def pictures(image: Any, recipe: recipes.Recipe, *, note: str = "") -> list[np.ndarray]:
+    """The row of one image: `image` names its files, `ap` and `modality`; `note` precedes the caption."""
     probs = maps.read_mean(image.oof, image.image_id)
     found = recipe(probs)
-    caption = f"{image.modality}, mAP {image.ap:.2f}"
+    caption = f"{note}{image.modality}, mAP {image.ap:.2f}"
     pixels, truth = read_image(image.image), read_labels(image.labels)
     return figures.result_row(pixels, probs, truth, found, caption)
