@@ -21,7 +21,15 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Several = BeforeValidator(lambda value: [value] if isinstance(value, int | float) else value)
 
-LOSS_TERMS = ("cross_entropy", "dice")  # names in losses.TERMS, kept here since it needs Keras
+# Names in losses.TERMS, kept here since that needs Keras.
+LOSS_TERMS = (
+    "cross_entropy",
+    "balanced_cross_entropy",
+    "focal",
+    "dice",
+    "generalised_dice",
+    "iou",
+)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -111,10 +119,16 @@ class Model(Table):
 class Loss(Table):
     """Terms of the classes' loss and their weights in the sum, and the weight of the distance output.
 
-    A term of weight 0 is left out.
+    A term of weight 0 is left out. `beta` is the weight of the positives (every class but 0) in the
+    balanced cross-entropy, 1 - beta that of the negatives; `gamma` the focal loss' exponent. Dice and
+    IoU are averaged over the classes (`mean`) or taken once of the classes' sums (`pooled`).
     """
 
     terms: dict[str, Annotated[float, Field(ge=0)]] = {"cross_entropy": 1.0, "dice": 0.5}
+    beta: Unit = 0.9
+    gamma: Annotated[float, Field(ge=0)] = 2.0
+    dice_over: Literal["mean", "pooled"] = "mean"
+    iou_over: Literal["mean", "pooled"] = "mean"
     distance: Annotated[float, Field(ge=0)] = 1.0
 
     @model_validator(mode="after")
