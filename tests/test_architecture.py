@@ -18,7 +18,10 @@ LAYERS = [
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
         *("manifest", "provenance", "sampling", "recipes", "report", "export", "workers"),
     },
-    {"loader", "models", "losses", "training", "checkpoint", "inference", "progress"},
+    {
+        *("loader", "models", "losses", "training", "checkpoint", "inference", "progress"),
+        "evaluation",
+    },
     {"stages", "engines", "cli", "__main__"},
 ]
 LIBRARIES = {
