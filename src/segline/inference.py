@@ -110,14 +110,14 @@ def _symmetries() -> Iterator[tuple[int, bool]]:
 
 
 def _stride(model: keras.Model) -> int:
-    """The multiple that both sides of an input must be."""
-    stride = 1
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.MaxPooling2D):
-            stride *= layer.pool_size[0]
-        elif type(layer) is keras.layers.Conv2D:
-            stride *= layer.strides[0]
-    return stride
+    """The multiple that both sides of an input must be: how often the coarsest map fits in the image."""
+    side = 4096
+    every_map = keras.Model(model.input, [layer.output for layer in model.layers[1:]])
+    shapes = every_map.compute_output_spec(
+        keras.KerasTensor((1, side, side, model.input.shape[-1]))
+    )
+    coarsest = min(map_.shape[1] for map_ in keras.tree.flatten(shapes) if len(map_.shape) == 4)
+    return round(side / coarsest)
 
 
 def _padded(image: np.ndarray, *, multiple: int) -> tuple[np.ndarray, tuple[int, int]]:

@@ -209,7 +209,8 @@ def auc(counts: ArrayLike) -> float:
     >>> auc(level_counts([0, 1, 0], np.array([3, 9, 9], np.uint8)))
     0.75
     """
-    return float(np.trapezoid(*reversed(roc_curve(counts))))
+    fpr, tpr = roc_curve(counts)
+    return float(np.trapezoid(tpr, fpr))
 
 
 def map_iou(matrix: ArrayLike) -> NDArray[np.float64]:

@@ -6,9 +6,15 @@ from typing import Any
 
 import keras
 
+from segline.models.classifier import classifier
+from segline.models.residual_unet import residual_unet
 from segline.models.unet import unet
 
-MODELS = {"unet": unet}
+MODELS = {
+    "unet": unet,
+    "residual_unet": residual_unet,
+    "classifier": classifier,
+}
 
 
 def build(
@@ -16,9 +22,9 @@ def build(
 ) -> keras.Model:
     """Build net `name` for images (N, H, W, channels).
 
-    Its outputs are logits (N, H, W, n) by name, as `outputs` gives name and n. `size` is passed on
-    (width, depth, stem, dropout). H and W must be multiples of `stem * 2**depth`. The initial weights
-    are a function of `seed`. Raises ValueError for an unknown name.
+    Its outputs are logits by name, as `outputs` gives name and n: (N, H, W, n), of the classifier (N, n).
+    `size` is passed on (width, depth, stem, dropout). H and W must be multiples of `stem * 2**depth`. The
+    initial weights are a function of `seed`. Raises ValueError for an unknown name.
     """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; known: {', '.join(sorted(MODELS))}")
