@@ -12,7 +12,7 @@ LAYERS = [
     {
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
-        *("crowds", "checks", "uncertainty"),
+        *("crowds", "checks", "uncertainty", "schedules"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),

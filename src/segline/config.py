@@ -146,6 +146,10 @@ class Loss(Table):
 class Train(Table):
     """Length, schedule and precision of training.
 
+    `schedule` is a warm-up (a share of all steps) and a cosine decay to 0, or a `plateau`: the rate is
+    multiplied by `plateau_factor`, down to `plateau_floor`, after `plateau_patience` epochs without a new
+    best validation loss, and rests `plateau_cooldown` epochs. After `early_stopping` epochs without a
+    new best training ends; after `stuck_epochs` without learning anything it fails (0: neither).
     Images of the modalities in `without` are not trained on: the score on them is that on a kind
     never seen.
     """
@@ -157,7 +161,14 @@ class Train(Table):
     crops_per_epoch: Count = 400
     learning_rate: Positive = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    schedule: Literal["cosine", "plateau"] = "cosine"
     warmup: Unit = 0.05
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    plateau_patience: Count = 3
+    plateau_cooldown: Annotated[int, Field(ge=0)] = 2
+    plateau_floor: Annotated[float, Field(ge=0)] = 1e-6
+    early_stopping: Annotated[int, Field(ge=0)] = 0
+    stuck_epochs: Annotated[int, Field(ge=0)] = 10
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     clip_norm: Positive = 1.0
     keep: Literal["last", "best"] = "last"

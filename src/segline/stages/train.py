@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import keras
 import pandas as pd
 
-from segline import checkpoint, loader, models, training
+from segline import checkpoint, evaluation, loader, losses, models, training
 from segline.console import console
 from segline.errors import UserError
 from segline.files import read_json, replacing, write_csv, write_json
@@ -17,8 +18,10 @@ from segline.progress import EpochProgress
 from segline.provenance import write_provenance
 from segline.samples import Sampler
 from segline.sampling import channels, samplers
+from segline.schedules import Plateau, Watch
 
 CLASSES = {"classes": 3}  # background, body, border
+LEVEL_CROPS = 32  # on which the loss of a constant answer is measured
 
 
 def run(
@@ -54,7 +57,7 @@ def run(
     }
     first = _first_batch(fitting, settings, sizes)
     precision = _chosen_precision(settings, first, out.parent / "precision.json")
-    model = _model(settings, precision)
+    model = compiled_model(settings, precision)
     speed = training.images_per_second(model, first)
     identity = settings | {"precision": precision, "fold": fold}
     record = training.resumed_record(model, out / "checkpoint/last.h5", identity)
@@ -72,7 +75,20 @@ def run(
             f"fold {fold}: {error}; lower train.learning_rate (now "
             f"{settings['train']['learning_rate']}) or try train.precision=float32"
         ) from None
+    except training.NothingLearnt as error:
+        raise UserError(f"fold {fold}: {error}; {_remedies(settings)}") from None
     _write_model(model, settings, record, out)
+
+
+def _remedies(settings: dict[str, Any]) -> str:
+    stretch = settings["input"]
+    return (
+        f"lower train.learning_rate (now {settings['train']['learning_rate']}; `make lr` measures it), "
+        f"weigh rare classes by weights.class_weights (now {settings['weights']['class_weights']}), "
+        f"check the images' normalisation by `make preview` (input.low_percentile "
+        f"{stretch['low_percentile']}, input.high_percentile {stretch['high_percentile']}), "
+        f"or train on with train.stuck_epochs=0 (now {settings['train']['stuck_epochs']})"
+    )
 
 
 def _first_batch(sampler: Sampler, settings: dict[str, Any], sizes: dict[str, Any]) -> Any:
@@ -85,7 +101,8 @@ def _outputs(settings: dict[str, Any]) -> dict[str, int]:
     return CLASSES | ({"distance": 1} if settings["target"]["distance"] else {})
 
 
-def _model(settings: dict[str, Any], precision: str) -> keras.Model:
+def compiled_model(settings: dict[str, Any], precision: str) -> keras.Model:
+    """The fresh net of params/train.json, ready to train."""
     train, size = settings["train"], dict(settings["model"])
     steps = train["crops_per_epoch"] // train["batch_size"] * train["epochs"]
     name = size.pop("name")
@@ -102,7 +119,8 @@ def _model(settings: dict[str, Any], precision: str) -> keras.Model:
     return training.compiled(
         build,
         precision=precision,
-        **settings["loss"],
+        loss=settings["loss"],
+        schedule=train["schedule"],
         learning_rate=train["learning_rate"],
         weight_decay=train["weight_decay"],
         warmup_steps=round(train["warmup"] * steps),
@@ -120,7 +138,7 @@ def _chosen_precision(settings: dict[str, Any], batch: Any, record: Path) -> str
     if record.exists():
         return read_json(record)["precision"]
     speeds = {
-        precision: training.images_per_second(_model(settings, precision), batch)
+        precision: training.images_per_second(compiled_model(settings, precision), batch)
         for precision in ("float32", "bfloat16")
     }
     faster = max(speeds, key=lambda name: speeds[name])
@@ -152,6 +170,10 @@ def _fit(
     threads: int,
 ) -> None:
     train = settings["train"]
+    if record["epoch"] == train["epochs"] or training.stopped_early(
+        record, train["early_stopping"]
+    ):
+        return
     batches = loader.training_batches(
         fitting,
         **sizes,
@@ -172,9 +194,11 @@ def _fit(
         best_path=out / "checkpoint/best.h5",
         record=record,
         report=lambda row: _report(row, record, out, progress),
+        measure=evaluation.semantic_measure(validation),
+        plateau=_plateau(train),
+        early_stopping=train["early_stopping"],
+        watch=_watch(fitting, settings, sizes, record),
     )
-    if record["epoch"] == train["epochs"]:
-        return
     try:
         model.fit(
             batches,
@@ -191,6 +215,31 @@ def _fit(
         )
     finally:
         progress.stop()
+
+
+def _plateau(train: dict[str, Any]) -> Plateau | None:
+    if train["schedule"] != "plateau":
+        return None
+    names = ("factor", "patience", "cooldown", "floor")
+    return Plateau(train["learning_rate"], *(train[f"plateau_{name}"] for name in names))
+
+
+def _watch(
+    sampler: Sampler, settings: dict[str, Any], sizes: dict[str, Any], record: dict[str, Any]
+) -> Watch | None:
+    train = settings["train"]
+    if not train["stuck_epochs"]:
+        return None
+    if "constant_loss" not in record:
+        batches = loader.fixed_batches(
+            sampler, **sizes, batch_size=train["batch_size"], n_samples=LEVEL_CROPS
+        )
+        options = {k: value for k, value in settings["loss"].items() if k != "distance"}
+        record["constant_loss"] = evaluation.constant_loss(
+            losses.Total(**options), batches, n_channels=CLASSES["classes"]
+        )
+    warmup_epochs = math.ceil(train["warmup"] * train["epochs"])
+    return Watch(record["constant_loss"], train["stuck_epochs"], first_epoch=warmup_epochs + 1)
 
 
 def _report(row: dict[str, Any], record: dict[str, Any], out: Path, progress: Any) -> None:
