@@ -25,6 +25,9 @@ def test_a_child_changes_only_what_it_names(folder):
         ("train.folds=0,2", lambda c: c.folds == (0, 2)),
         ("train.precision=float32", lambda c: c.train.precision == "float32"),
         ("loss.terms.dice=0.25", lambda c: c.loss.terms["dice"] == 0.25),
+        ("loss.terms.iou=1", lambda c: c.loss.terms == {"cross_entropy": 1, "dice": 0.5, "iou": 1}),
+        ("loss.dice_over=pooled", lambda c: c.loss.dice_over == "pooled"),
+        ("train.schedule=plateau", lambda c: c.train.schedule == "plateau"),
         ("tune.fill_holes=false", lambda c: c.tune.fill_holes is False),
     ],
 )
@@ -42,6 +45,10 @@ def test_settings_override_the_file(folder, setting, read):
         ("train.crop_px=250", "must be a multiple of 16"),
         ("epochs", "expected key=value"),
         ("tune.surface=distance", "tune.surface=distance needs target.distance=true"),
+        ("loss.beta=2", "loss.beta: .* found 2"),
+        ("loss.iou_over=sum", "loss.iou_over: .* found 'sum'"),
+        ("train.schedule=plato", "train.schedule: .* found 'plato'"),
+        ("train.plateau_factor=1", "train.plateau_factor: .* found 1"),
         ("loss.terms.dicee=1", "unknown loss term dicee; did you mean dice?"),
     ],
 )

@@ -140,7 +140,8 @@ def suggested_rates(rates: ArrayLike, losses: ArrayLike) -> tuple[float, float]:
     decades = decades[: len(curve)]
     lowest = decades[np.argmin(curve)] if curve.size else -np.inf
     middles = decades[(decades >= decades[:1] + 1.5) & (decades <= lowest)]
-    falls = np.interp(middles - 0.5, decades, curve) - np.interp(middles + 0.5, decades, curve)
-    if not (falls > 0).any():
-        raise ValueError("the loss does not fall at any learning rate")
-    return 10 ** float(middles[np.argmax(falls)]), 10 ** float(lowest) / 10
+    if middles.size:
+        falls = np.interp(middles - 0.5, decades, curve) - np.interp(middles + 0.5, decades, curve)
+        if falls.max() > 0:
+            return 10 ** float(middles[np.argmax(falls)]), 10 ** float(lowest) / 10
+    raise ValueError("the loss does not fall at any learning rate")
