@@ -13,6 +13,7 @@ LAYERS = [
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
         *("crowds", "checks", "uncertainty", "forest", "optics", "scenes", "classes", "levels"),
+        "schedules",
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
@@ -28,7 +29,10 @@ LAYERS = [
             "ladder",
         ),
     },
-    {"loader", "models", "losses", "training", "checkpoint", "inference", "progress", "pretrained"},
+    {
+        *("loader", "models", "losses", "training", "checkpoint", "inference", "progress"),
+        *("pretrained", "evaluation"),
+    },
     {"stages", "engines", "cli", "__main__"},
 ]
 LIBRARIES = {

@@ -103,7 +103,7 @@ def test_settings_make_a_run_of_their_own_on_the_same_data(submitted):
     ("arguments", "message"),
     [
         (("train", "fold=9"), "no such fold; the folds of config tiny are 0 1"),
-        (("submit", "fold=0"), "fold= goes with train alone"),
+        (("submit", "fold=0"), "fold= goes with train and lr alone"),
         (("train", "set=train.epoch=1"), "unknown key train.epoch; did you mean train.epochs?"),
         (("train", "set=train.epochs=none"), "train.epochs"),
     ],
