@@ -25,7 +25,11 @@ shipped := data/pretrained/$(config)
 python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 segline := .venv/bin/python -m segline
 
+<<<<<<< HEAD
 .PHONY: segment audit compare blend pack help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
+=======
+.PHONY: segment compare blend pack help setup demo test test-slow lint data lr train predict tune score gallery submit validate upload \
+>>>>>>> a68b39b
         leaderboard bench ladder readme preview download FORCE
 
 help:  ## this list
@@ -61,7 +65,11 @@ lint: .venv/.developer  ## formatting, rules and types
 # run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
 # settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
 
+<<<<<<< HEAD
 staged := data train predict tune score compare gallery audit segment submit validate upload preview download pack
+=======
+staged := data lr train predict tune score compare gallery segment submit validate upload preview download pack
+>>>>>>> a68b39b
 ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
@@ -82,8 +90,8 @@ test_maps := $(call maps_of,test)
 ifneq ($(filter-out $(all_folds),$(fold)),)
 $(error fold=$(fold): no such fold; the folds of config $(config) are $(all_folds))
 endif
-ifneq ($(and $(fold),$(filter-out train data,$(MAKECMDGOALS))),)
-$(error fold= goes with train alone; for one fold throughout use set="train.folds=$(fold)")
+ifneq ($(and $(fold),$(filter-out train data lr,$(MAKECMDGOALS))),)
+$(error fold= goes with train and lr alone; for one fold throughout use set="train.folds=$(fold)")
 endif
 
 ifneq ($(pretrained),)
@@ -191,6 +199,10 @@ validate: submissions/$(run).csv  ## check the submission once more
 upload: submissions/$(run).csv  ## the Kaggle CLI's submit
 	@command -v kaggle > /dev/null || { echo 'make: no kaggle command; pip install kaggle and put your token in ~/.kaggle' >&2; exit 2; }
 	kaggle competitions submit -c data-science-bowl-2018 -f $< -m '$(run)'
+
+lr: $(manifest)  ## learning-rate range test: lr.csv, lr.png and a suggested rate
+	$(segline) lr --params $(run_dir)/params/train.json --images $(interim)/images.csv \
+	    --folds $(interim)/folds.csv --fold $(or $(fold),$(firstword $(folds))) --out $(run_dir)
 
 preview: $(manifest)  ## a picture of augmented samples, targets and weights
 	$(segline) preview --params $(run_dir)/params/train.json --images $(interim)/images.csv \

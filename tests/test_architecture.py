@@ -12,17 +12,8 @@ LAYERS = [
     {
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
-        *(
-            "crowds",
-            "checks",
-            "uncertainty",
-            "forest",
-            "audit",
-            "optics",
-            "scenes",
-            "classes",
-            "levels",
-        ),
+        *("crowds", "checks", "uncertainty", "forest", "audit", "optics", "scenes", "classes"),
+        *("levels", "schedules"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
@@ -32,13 +23,15 @@ LAYERS = [
             "sampling",
             "recipes",
             "report",
-            "export",
             "workers",
             "siblings",
             "ladder",
         ),
     },
-    {"loader", "models", "losses", "training", "checkpoint", "inference", "progress", "pretrained"},
+    {
+        *("loader", "models", "losses", "training", "checkpoint", "inference", "progress"),
+        *("pretrained", "evaluation"),
+    },
     {"stages", "engines", "cli", "__main__"},
 ]
 LIBRARIES = {

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 
 from segline import figures
 
@@ -32,3 +33,12 @@ def test_a_picture_of_results_has_four_parts():
     probs, labels = np.zeros((30, 20, 3), np.uint8), np.zeros((30, 20), int)
     row = figures.result_row(image, probs, labels, labels, "caption", crop_px=16)
     assert [picture.shape for picture in row] == [(20 + 32, 32, 3)] * 4
+
+
+def test_a_curve_shows_its_marks():
+    table = pd.DataFrame({"rate": [1e-4, 1e-3, 1e-2], "loss": [2.0, 1.0, 3.0]})
+    plain = figures.curve(table, x="rate", y=["loss"], marks={})
+    marked = figures.curve(table, x="rate", y=["loss"], marks={"here": 1e-3})
+    assert plain.shape == (480, 720, 3)
+    assert plain.dtype == np.uint8
+    assert (plain != marked).any()

@@ -145,7 +145,7 @@ def test_a_missing_extra_set_is_named(submitted):
     ("arguments", "message"),
     [
         (("train", "fold=9"), "no such fold; the folds of config tiny are 0 1"),
-        (("submit", "fold=0"), "fold= goes with train alone"),
+        (("submit", "fold=0"), "fold= goes with train and lr alone"),
         (("train", "set=train.epoch=1"), "unknown key train.epoch; did you mean train.epochs?"),
         (("train", "set=train.epochs=none"), "train.epochs"),
     ],

@@ -2,23 +2,25 @@ import keras
 import numpy as np
 import pytest
 
-from segline import checkpoint, models, training
+from segline import checkpoint, evaluation, losses, models, training
+from segline.schedules import Plateau, Watch
 
 OUTPUTS = {"classes": 3, "distance": 1}
 SIZE = {"width": 4, "depth": 1, "stem": 2, "dropout": 0.3}
 
 
-def compiled(precision="float32"):
+def compiled(precision="float32", schedule="cosine"):
     keras.config.set_dtype_policy(models.POLICIES[precision])
     return training.compiled(
         models.build("unet", channels=1, outputs=OUTPUTS, seed=1, **SIZE),
-        terms={"cross_entropy": 1.0, "dice": 0.5},
+        loss={"terms": {"cross_entropy": 1.0, "dice": 0.5}},
         learning_rate=1e-2,
         weight_decay=1e-3,
         warmup_steps=2,
         total_steps=12,
         ema=0.9,
         clip_norm=1.0,
+        schedule=schedule,
     )
 
 
@@ -47,8 +49,8 @@ def batches(first, last):
     return dataset.apply(tf.data.experimental.assert_cardinality(3 * (last - first)))
 
 
-def fit(folder, epochs, stop_after=None, settings=None):
-    model = compiled()
+def fit(folder, epochs, stop_after=None, settings=None, schedule="cosine", **options):
+    model = compiled(schedule=schedule)
     record = training.resumed_record(model, folder / "last.h5", settings or {"a": 1})
     first = record["epoch"]
 
@@ -57,12 +59,15 @@ def fit(folder, epochs, stop_after=None, settings=None):
             raise KeyboardInterrupt
 
     saver = training.EpochEnd(
-        validation=batches(50, 51),
+        validation=options.pop("validation", batches(50, 51)),
         state_path=folder / "last.h5",
         best_path=folder / "best.h5",
         record=record,
         report=report,
+        **options,
     )
+    if training.stopped_early(record, options.get("early_stopping", 0)):
+        return model, record
     model.fit(
         batches(first, epochs),
         initial_epoch=first,
@@ -73,6 +78,12 @@ def fit(folder, epochs, stop_after=None, settings=None):
         callbacks=[saver],
     )
     return model, record
+
+
+def inverted():
+    """Validation batches in which dark is the object: the better the net, the worse its loss."""
+    flip = lambda images, truth, weight: (1 - images, truth, weight)  # noqa: E731
+    return batches(50, 51).map(flip)
 
 
 def values(model):
@@ -88,6 +99,37 @@ def test_a_killed_run_ends_bit_for_bit_as_one_that_never_stopped(tmp_path):
     losses = [[row["loss"] for row in r["history"]] for r in (whole_record, record)]
     assert losses[0] == losses[1]
     assert len(losses[1]) == 4
+
+
+def never_better(model):
+    """A measure that leaves the net alone; its place is where validation happens."""
+    return {"val_mean_iou": 0.5}
+
+
+def test_a_plateau_and_early_stopping_resume_exactly(tmp_path):
+    """The validation loss soon rises, so that both rules act."""
+    options = {
+        "schedule": "plateau",
+        "plateau": Plateau(1e-2, 0.1, 1, 1, 1e-5),
+        "early_stopping": 4,
+        "measure": never_better,
+    }
+    whole, whole_record = fit(tmp_path / "whole", 12, **options, validation=inverted())
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "parts", 12, stop_after=5, **options, validation=inverted())
+    resumed, record = fit(tmp_path / "parts", 12, **options, validation=inverted())
+    assert all(map(np.array_equal, values(whole), values(resumed)))
+    rows, whole_rows = record["history"], whole_record["history"]
+    for name in ("loss", "val_loss", "learning_rate"):
+        assert [row[name] for row in rows] == [row[name] for row in whole_rows], name
+    rates = [row["learning_rate"] for row in rows]
+    assert rates[0] == pytest.approx(1e-2)
+    assert rates[-1] < rates[4] < rates[0]
+    assert 5 < record["epoch"] == record["best_epoch"] + 4 < 12
+    again, record = fit(tmp_path / "parts", 12, **options, validation=inverted())
+    assert len(record["history"]) == len(rows)
+    again.optimizer.finalize_variable_values(again.trainable_variables)  # as the end of fit does
+    assert all(map(np.array_equal, values(resumed), values(again)))
 
 
 def test_other_settings_start_afresh(tmp_path):
@@ -150,3 +192,68 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
     with pytest.raises(FloatingPointError, match="nan in epoch 1"):
         saver.on_epoch_end(0, {"loss": float("nan")})
     assert not (tmp_path / "last.h5").exists()
+
+
+def squares(first, last, *, rare=0.05, contrast=2.0, side=16):
+    """Four batches an epoch of a small bright square on noise; without contrast, of noise alone."""
+    import tensorflow as tf
+
+    size = round(side * rare**0.5)
+    n_images = 4 * (last - first) * 8
+    rng = np.random.default_rng(first)
+    truth = np.zeros((n_images, side, side), np.uint8)
+    for n, (top, left) in enumerate(rng.integers(0, side - size + 1, (n_images, 2))):
+        truth[n, top : top + size, left : left + size] = 1
+    image = (rng.normal(0, 0.3, truth.shape) + contrast * truth)[..., None].astype(np.float32)
+    rows = (image, {"classes": truth}, {"classes": np.ones(truth.shape, np.float32)})
+    return tf.data.Dataset.from_tensor_slices(rows).batch(8)
+
+
+def watched(folder, *, epochs, learning_rate, **kind):
+    """Train on squares with the watch on, four batches an epoch; the rows of its history."""
+    model = training.compiled(
+        lambda: models.build("unet", channels=1, outputs={"classes": 2}, seed=1, width=4, depth=1),
+        precision="float32",
+        loss={"terms": {"cross_entropy": 1.0}},
+        learning_rate=learning_rate,
+        weight_decay=0.0,
+        warmup_steps=1,
+        total_steps=4 * epochs,
+        ema=0.5,
+        clip_norm=1.0,
+        schedule="plateau",
+    )
+    validation = squares(900, 901, **kind)
+    total = losses.Total({"cross_entropy": 1.0})
+    level = evaluation.constant_loss(total, squares(0, 2, **kind), n_channels=2)
+    record = training.resumed_record(model, folder / "none.h5", {})
+    saver = training.EpochEnd(
+        validation=validation,
+        state_path=folder / "last.h5",
+        best_path=folder / "best.h5",
+        record=record,
+        report=lambda row: None,
+        measure=evaluation.semantic_measure(validation),
+        watch=Watch(level, epochs=6),
+    )
+    data = squares(0, epochs, **kind)
+    model.fit(data, epochs=epochs, steps_per_epoch=4, shuffle=False, verbose=0, callbacks=[saver])
+    return [row | {"level": level} for row in record["history"]]
+
+
+def test_a_training_that_learns_nothing_is_stopped_in_one_line(tmp_path):
+    """Without anything to see in the images the best answer is the background everywhere."""
+    with pytest.raises(
+        training.NothingLearnt, match="for 6 epochs every validation pixel"
+    ) as caught:
+        watched(tmp_path, epochs=60, contrast=0.0, learning_rate=3e-2)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_slow_start_is_let_be(tmp_path):
+    """For long the answer is background everywhere, above the level, while the loss creeps down."""
+    rows = watched(tmp_path, epochs=20, contrast=0.7, rare=0.02, learning_rate=6e-3)
+    blank = "".join(str(int(row["val_constant"])) for row in rows)
+    assert "1" * 8 in blank
+    assert rows[-1]["classes_loss"] > rows[-1]["level"]
+    assert rows[-1]["classes_loss"] < 0.5 * rows[0]["classes_loss"]

@@ -157,6 +157,22 @@ def train(
 
 
 @app.command()
+def lr(
+    params: FilePath,
+    images: FilePath,
+    folds: FilePath,
+    fold: Number,
+    out: FilePath,
+    steps: Number = 100,
+) -> None:
+    """Learning-rate range test with a throw-away net: lr.csv, lr.png and a suggestion."""
+    _load_tensorflow_quietly()
+    from segline.stages import lr as stage
+
+    stage.run(params=params, images=images, folds=folds, fold=fold, out=out, steps=steps)
+
+
+@app.command()
 def predict(
     model: FilePath,
     params: FilePath,

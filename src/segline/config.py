@@ -44,7 +44,15 @@ GENERATED = {
     "two_stage": "folders",
 }
 MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
-LOSS_TERMS = ("cross_entropy", "dice")  # names in losses.TERMS, kept here since it needs Keras
+# Names in losses.TERMS, kept here since that needs Keras.
+LOSS_TERMS = (
+    "cross_entropy",
+    "balanced_cross_entropy",
+    "focal",
+    "dice",
+    "generalised_dice",
+    "iou",
+)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -186,10 +194,16 @@ class Model(Table):
 class Loss(Table):
     """Terms of the classes' loss and their weights in the sum, and the weight of the distance output.
 
-    A term of weight 0 is left out.
+    A term of weight 0 is left out. `beta` is the weight of the positives (every class but 0) in the
+    balanced cross-entropy, 1 - beta that of the negatives; `gamma` the focal loss' exponent. Dice and
+    IoU are averaged over the classes (`mean`) or taken once of the classes' sums (`pooled`).
     """
 
     terms: dict[str, Annotated[float, Field(ge=0)]] = {"cross_entropy": 1.0, "dice": 0.5}
+    beta: Unit = 0.9
+    gamma: Annotated[float, Field(ge=0)] = 2.0
+    dice_over: Literal["mean", "pooled"] = "mean"
+    iou_over: Literal["mean", "pooled"] = "mean"
     distance: Annotated[float, Field(ge=0)] = 1.0
 
     @model_validator(mode="after")
@@ -207,6 +221,10 @@ class Loss(Table):
 class Train(Table):
     """Length, schedule and precision of training.
 
+    `schedule` is a warm-up (a share of all steps) and a cosine decay to 0, or a `plateau`: the rate is
+    multiplied by `plateau_factor`, down to `plateau_floor`, after `plateau_patience` epochs without a new
+    best validation loss, and rests `plateau_cooldown` epochs. After `early_stopping` epochs without a
+    new best training ends; after `stuck_epochs` without learning anything it fails (0: neither).
     Images of the modalities in `without` are not trained or tuned on, and all of them are scored: the
     score on them is that on a kind never seen. `extra` names data sets (made by `make data`) that are
     trained on in every fold and never validated on; `skip` is a CSV with a column image_id of images
@@ -220,7 +238,14 @@ class Train(Table):
     crops_per_epoch: Count = 400
     learning_rate: Positive = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    schedule: Literal["cosine", "plateau"] = "cosine"
     warmup: Unit = 0.05
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    plateau_patience: Count = 3
+    plateau_cooldown: Annotated[int, Field(ge=0)] = 2
+    plateau_floor: Annotated[float, Field(ge=0)] = 1e-6
+    early_stopping: Annotated[int, Field(ge=0)] = 0
+    stuck_epochs: Annotated[int, Field(ge=0)] = 10
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     clip_norm: Positive = 1.0
     keep: Literal["last", "best"] = "last"

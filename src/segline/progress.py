@@ -51,8 +51,9 @@ class EpochProgress(keras.callbacks.Callback):
 
     def line(self, row: dict[str, Any]) -> None:
         images = self._steps * self._batch_size
+        iou = f"  mean IoU {row['val_mean_iou']:.3f}" if "val_mean_iou" in row else ""
         left = (self._epochs - row["epoch"]) * row["seconds"] / 60
         self._console.print(
             f"epoch {row['epoch']:>3}/{self._epochs}  loss {row['loss']:.4f}  "
-            f"val {row['val_loss']:.4f}  {images / row['seconds']:.1f} images/s  {left:.1f} min left"
+            f"val {row['val_loss']:.4f}{iou}  {images / row['seconds']:.1f} images/s  {left:.1f} min left"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,12 @@ import numpy as np
 from segline import checkpoint, losses
 from segline.checkpoint import State
 from segline.config import filled
+from segline.evaluation import Measure
+from segline.schedules import Plateau, Watch, epochs_since_best
+
+
+class NothingLearnt(Exception):
+    """Training stays at the level of an answer that is the same everywhere."""
 
 
 def optimizer(
@@ -25,19 +31,25 @@ def optimizer(
     total_steps: int,
     ema: float,
     clip_norm: float,
+    schedule: str = "cosine",
 ) -> keras.optimizers.Optimizer:
-    """AdamW with linear warm-up, cosine decay to 0, global norm clipping and averaged weights.
+    """AdamW with a learning-rate schedule, global norm clipping and averaged weights.
 
-    Decay spares biases and normalisation. `ema` is the momentum of the averages; 0 keeps none.
+    `cosine` is a linear warm-up and a cosine decay to 0; with `plateau` the rate is a variable, which
+    `EpochEnd` sets. Decay spares biases and normalisation. `ema` is the momentum of the averages; 0
+    keeps none.
     """
-    schedule = keras.optimizers.schedules.CosineDecay(
-        learning_rate / 100,
-        decay_steps=max(total_steps - warmup_steps, 1),
-        warmup_target=learning_rate,
-        warmup_steps=max(warmup_steps, 1),
-    )
+    rates = {
+        "plateau": learning_rate,
+        "cosine": keras.optimizers.schedules.CosineDecay(
+            learning_rate / 100,
+            decay_steps=max(total_steps - warmup_steps, 1),
+            warmup_target=learning_rate,
+            warmup_steps=max(warmup_steps, 1),
+        ),
+    }
     adam = keras.optimizers.AdamW(
-        schedule,
+        rates[schedule],
         weight_decay=weight_decay,
         global_clipnorm=clip_norm,
         use_ema=ema > 0,
@@ -50,16 +62,20 @@ def optimizer(
 def compiled(
     model: keras.Model,
     *,
-    terms: dict[str, float],
-    distance: float = 1.0,
+    loss: Mapping[str, Any],
+    activation: str = "softmax",
     **schedule: Any,
 ) -> keras.Model:
     """Compile `model` with the losses of its outputs and return it.
 
-    `classes` has the sum of `terms`, `distance`, where the net has it, its own loss times `distance`.
+    `loss` is a config's table: `classes` has the sum of its `terms` with their options on the
+    `activation`'s logits, `distance`, where the net has it, its own loss times `loss["distance"]`.
     """
+    options = dict(loss)
+    distance = options.pop("distance", 1.0)
     adam = optimizer(**schedule)
-    by_output = {"classes": losses.Total(terms), "distance": losses.SoftCrossEntropy()}
+    total = losses.Total(activation=activation, **options)
+    by_output = {"classes": total, "distance": losses.SoftCrossEntropy()}
     weights = {"classes": 1.0, "distance": distance}
     names = list(model.output)
     model.compile(
@@ -106,7 +122,9 @@ class EpochEnd(keras.callbacks.Callback):
     """After each epoch: validate the averaged weights, keep the best, save the whole state.
 
     `record` is saved with the state and holds `settings`, `epoch` (the next one), `best_loss` and
-    `history`, a row an epoch.
+    `history`, a row an epoch, to which `measure` adds its scores of the same weights. On the history
+    alone depend the learning rate of a `plateau` schedule, the end after `early_stopping` epochs
+    without a new best (0: never), and `NothingLearnt`, which `watch` finds and needs `measure` for.
     """
 
     def __init__(
@@ -117,38 +135,71 @@ class EpochEnd(keras.callbacks.Callback):
         best_path: Path,
         record: dict[str, Any],
         report: Callable[[dict[str, Any]], None],
+        measure: Measure | None = None,
+        plateau: Plateau | None = None,
+        early_stopping: int = 0,
+        watch: Watch | None = None,
     ) -> None:
         super().__init__()
-        self._validation, self._report = validation, report
+        self._validation, self._report, self._measure = validation, report, measure
         self._state_path, self._best_path = state_path, best_path
+        self._plateau, self._early_stopping, self._watch = plateau, early_stopping, watch
         self.record = record
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        loss = float((logs or {})["loss"])
+        logs = logs or {}
+        loss = float(logs["loss"])
         if not np.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss} in epoch {epoch + 1}")
-        seconds = time.perf_counter() - self._start
-        with averaged_weights(self.model):
-            checked = self.model.evaluate(self._validation, return_dict=True, verbose=0)
-            validation_loss = float(checked["loss"])
-            if validation_loss < self.record["best_loss"]:
-                self.record["best_loss"] = validation_loss
-                self.record["best_epoch"] = epoch + 1
-                checkpoint.save(self._best_path, checkpoint.capture(self.model))
         row = {
             "epoch": epoch + 1,
             "loss": loss,
-            "val_loss": validation_loss,
+            "classes_loss": float(logs.get("classes_loss", loss)),
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            "seconds": round(seconds, 2),
+            "seconds": round(time.perf_counter() - self._start, 2),
         }
+        row |= self._validated(epoch + 1)
         self.record["history"].append(row)
         self.record["epoch"] = epoch + 1
+        if self._plateau:
+            self.model.optimizer.learning_rate = self._plateau.rate(validation_losses(self.record))
         checkpoint.save(self._state_path, checkpoint.capture(self.model, self.record))
         self._report(row)
+        self._decide()
+
+    def _validated(self, epoch: int) -> dict[str, float]:
+        with averaged_weights(self.model):
+            checked = self.model.evaluate(self._validation, return_dict=True, verbose=0)
+            loss = float(checked["loss"])
+            scores = self._measure(self.model) if self._measure else {}
+            if loss < self.record["best_loss"]:
+                self.record["best_loss"] = loss
+                self.record["best_epoch"] = epoch
+                checkpoint.save(self._best_path, checkpoint.capture(self.model))
+        return {"val_loss": loss, **scores}
+
+    def _decide(self) -> None:
+        if self._watch and self._watch.stuck(self.record["history"]):
+            raise NothingLearnt(
+                f"after epoch {self.record['epoch']} the loss is "
+                f"{self.record['history'][-1]['classes_loss']:.4g}, that of the best answer without "
+                f"looking at the image {self._watch.level:.4g}, and for {self._watch.epochs} epochs "
+                f"every validation pixel got the same answer"
+            )
+        if stopped_early(self.record, self._early_stopping):
+            self.model.stop_training = True
+
+
+def validation_losses(record: dict[str, Any]) -> list[float]:
+    return [row["val_loss"] for row in record["history"]]
+
+
+def stopped_early(record: dict[str, Any], patience: int) -> bool:
+    """Whether the last `patience` epochs of a record brought no new best; never with 0."""
+    return 0 < patience <= epochs_since_best(validation_losses(record))
 
 
 def resumed_record(model: keras.Model, path: Path, settings: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,18 @@ from typing import Any
 import keras
 
 from segline.errors import UserError
+from segline.models.classifier import classifier
 from segline.models.efficientnet_unet import efficientnet_unet
+from segline.models.residual_unet import residual_unet
 from segline.models.unet import unet
 from segline.sampling import channels
 
-MODELS = {"unet": unet, "efficientnet_unet": efficientnet_unet}
+MODELS = {
+    "unet": unet,
+    "residual_unet": residual_unet,
+    "efficientnet_unet": efficientnet_unet,
+    "classifier": classifier,
+}
 PRETRAINED = ("efficientnet_unet",)
 CLASSES = {"classes": 3}  # background, body, border
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -22,9 +29,9 @@ def build(
 ) -> keras.Model:
     """Build net `name` for images (N, H, W, channels).
 
-    Its outputs are logits (N, H, W, n) by name, as `outputs` gives name and n. `size` is passed on
-    (width, depth, stem, dropout). H and W must be multiples of `stem * 2**depth`. The initial weights
-    are a function of `seed`. Raises ValueError for an unknown name.
+    Its outputs are logits by name, as `outputs` gives name and n: (N, H, W, n), of the classifier (N, n).
+    `size` is passed on (width, depth, stem, dropout). H and W must be multiples of `stem * 2**depth`. The
+    initial weights are a function of `seed`. Raises ValueError for an unknown name.
     """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; known: {', '.join(sorted(MODELS))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,17 @@ from typing import Any
 import keras
 import pandas as pd
 
-from segline import checkpoint, config, loader, models, pretrained, siblings, training
+from segline import (
+    checkpoint,
+    config,
+    evaluation,
+    loader,
+    losses,
+    models,
+    pretrained,
+    siblings,
+    training,
+)
 from segline.console import console
 from segline.errors import UserError
 from segline.files import read_json, replacing, write_csv, write_json
@@ -18,6 +29,9 @@ from segline.progress import EpochProgress
 from segline.provenance import write_provenance
 from segline.samples import Sampler
 from segline.sampling import channels, samplers
+from segline.schedules import Plateau, Watch
+
+LEVEL_CROPS = 32  # on which the loss of a constant answer is measured
 
 
 def run(
@@ -56,7 +70,7 @@ def run(
     }
     first = _first_batch(fitting, settings, sizes)
     precision = _chosen_precision(settings, first, out.parent / "precision.json")
-    model = _model(settings, precision)
+    model = compiled_model(settings, precision)
     speed = training.images_per_second(model, first)
     identity = settings | {"precision": precision, "fold": fold}
     record = training.resumed_record(model, out / "checkpoint/last.h5", identity)
@@ -74,6 +88,8 @@ def run(
             f"fold {fold}: {error}; lower train.learning_rate (now "
             f"{settings['train']['learning_rate']}) or try train.precision=float32"
         ) from None
+    except training.NothingLearnt as error:
+        raise UserError(f"fold {fold}: {error}; {_remedies(settings)}") from None
     _write_model(model, settings, record, out)
 
 
@@ -90,18 +106,31 @@ def _taken_from_another_run(out: Path, content: str) -> bool:
     return False
 
 
+def _remedies(settings: dict[str, Any]) -> str:
+    stretch = settings["input"]
+    return (
+        f"lower train.learning_rate (now {settings['train']['learning_rate']}; `make lr` measures it), "
+        f"weigh rare classes by weights.class_weights (now {settings['weights']['class_weights']}), "
+        f"check the images' normalisation by `make preview` (input.low_percentile "
+        f"{stretch['low_percentile']}, input.high_percentile {stretch['high_percentile']}), "
+        f"or train on with train.stuck_epochs=0 (now {settings['train']['stuck_epochs']})"
+    )
+
+
 def _first_batch(sampler: Sampler, settings: dict[str, Any], sizes: dict[str, Any]) -> Any:
     batch_size = settings["train"]["batch_size"]
     batches = loader.fixed_batches(sampler, **sizes, batch_size=batch_size, n_samples=batch_size)
     return next(iter(batches.as_numpy_iterator()))
 
 
-def _model(settings: dict[str, Any], precision: str) -> keras.Model:
+def compiled_model(settings: dict[str, Any], precision: str) -> keras.Model:
+    """The fresh net of params/train.json, ready to train."""
     train = settings["train"]
     steps = train["crops_per_epoch"] // train["batch_size"] * train["epochs"]
     return training.compiled(
         models.from_settings(settings | {"precision": precision}),
-        **settings["loss"],
+        loss=settings["loss"],
+        schedule=train["schedule"],
         learning_rate=train["learning_rate"],
         weight_decay=train["weight_decay"],
         warmup_steps=round(train["warmup"] * steps),
@@ -119,7 +148,7 @@ def _chosen_precision(settings: dict[str, Any], batch: Any, record: Path) -> str
     if record.exists():
         return read_json(record)["precision"]
     speeds = {
-        precision: training.images_per_second(_model(settings, precision), batch)
+        precision: training.images_per_second(compiled_model(settings, precision), batch)
         for precision in ("float32", "bfloat16")
     }
     faster = max(speeds, key=lambda name: speeds[name])
@@ -151,6 +180,10 @@ def _fit(
     threads: int,
 ) -> None:
     train = settings["train"]
+    if record["epoch"] == train["epochs"] or training.stopped_early(
+        record, train["early_stopping"]
+    ):
+        return
     batches = loader.training_batches(
         fitting,
         **sizes,
@@ -171,9 +204,11 @@ def _fit(
         best_path=out / "checkpoint/best.h5",
         record=record,
         report=lambda row: _report(row, record, out, progress),
+        measure=evaluation.semantic_measure(validation),
+        plateau=_plateau(train),
+        early_stopping=train["early_stopping"],
+        watch=_watch(fitting, settings, sizes, record),
     )
-    if record["epoch"] == train["epochs"]:
-        return
     try:
         model.fit(
             batches,
@@ -190,6 +225,31 @@ def _fit(
         )
     finally:
         progress.stop()
+
+
+def _plateau(train: dict[str, Any]) -> Plateau | None:
+    if train["schedule"] != "plateau":
+        return None
+    names = ("factor", "patience", "cooldown", "floor")
+    return Plateau(train["learning_rate"], *(train[f"plateau_{name}"] for name in names))
+
+
+def _watch(
+    sampler: Sampler, settings: dict[str, Any], sizes: dict[str, Any], record: dict[str, Any]
+) -> Watch | None:
+    train = settings["train"]
+    if not train["stuck_epochs"]:
+        return None
+    if "constant_loss" not in record:
+        batches = loader.fixed_batches(
+            sampler, **sizes, batch_size=train["batch_size"], n_samples=LEVEL_CROPS
+        )
+        options = {k: value for k, value in settings["loss"].items() if k != "distance"}
+        record["constant_loss"] = evaluation.constant_loss(
+            losses.Total(**options), batches, n_channels=models.CLASSES["classes"]
+        )
+    warmup_epochs = math.ceil(train["warmup"] * train["epochs"])
+    return Watch(record["constant_loss"], train["stuck_epochs"], first_epoch=warmup_epochs + 1)
 
 
 def _report(row: dict[str, Any], record: dict[str, Any], out: Path, progress: Any) -> None:
