@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
     choice = {"seed_threshold": 0.5, "foreground_threshold": 0.5, "min_size_px": 4}
     options = {"fill_holes": True, "surface": "body"}
     (tmp_path / "t.json").write_text(json.dumps({"final": choice, "options": options, "parts": {}}))
-    (tmp_path / "p.json").write_text("{}")
+    (tmp_path / "predict.json").write_text("{}")
     return tmp_path
 
 
@@ -36,7 +36,7 @@ def run(folder):
         models=[folder / "m.keras"] * 2,
         thresholds=folder / "t.json",
         second=None,
-        params=folder / "p.json",
+        params=folder / "predict.json",
         images=folder / "in",
         out=folder / "out",
     )

@@ -207,8 +207,7 @@ def squares(first, last, *, rare=0.05, contrast=2.0, side=16):
 def watched(folder, *, epochs, learning_rate, **kind):
     """Train on squares with the watch on, four batches an epoch; the rows of its history."""
     model = training.compiled(
-        lambda: models.build("unet", channels=1, outputs={"classes": 2}, seed=1, width=4, depth=1),
-        precision="float32",
+        models.build("unet", channels=1, outputs={"classes": 2}, seed=1, width=4, depth=1),
         loss={"terms": {"cross_entropy": 1.0}},
         learning_rate=learning_rate,
         weight_decay=0.0,
