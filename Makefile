@@ -25,11 +25,7 @@ shipped := data/pretrained/$(config)
 python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 segline := .venv/bin/python -m segline
 
-<<<<<<< HEAD
-.PHONY: segment audit compare blend pack help setup demo test test-slow lint data train predict tune score gallery submit validate upload \
-=======
-.PHONY: segment compare blend pack help setup demo test test-slow lint data lr train predict tune score gallery submit validate upload \
->>>>>>> a68b39b
+.PHONY: segment audit compare blend pack help setup demo test test-slow lint data lr train predict tune score gallery submit validate upload \
         leaderboard bench ladder readme preview download FORCE
 
 help:  ## this list
@@ -65,11 +61,7 @@ lint: .venv/.developer  ## formatting, rules and types
 # run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
 # settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
 
-<<<<<<< HEAD
-staged := data train predict tune score compare gallery audit segment submit validate upload preview download pack
-=======
-staged := data lr train predict tune score compare gallery segment submit validate upload preview download pack
->>>>>>> a68b39b
+staged := data lr train predict tune score compare gallery audit segment submit validate upload preview download pack
 ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
