@@ -13,7 +13,7 @@ LAYERS = [
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
         *("crowds", "checks", "uncertainty", "forest", "optics", "scenes", "classes", "levels"),
-        "schedules",
+        *("schedules", "resize"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
@@ -27,6 +27,8 @@ LAYERS = [
             "workers",
             "siblings",
             "ladder",
+            "class_submission",
+            "tasks",
         ),
     },
     {

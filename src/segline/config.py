@@ -126,10 +126,14 @@ class Input(Table):
     """What of an image the net sees.
 
     `nuclei` is one grey channel, stretched by the image's percentiles and inverted where the background
-    is bright, so that nuclei are always the bright side; `rgb` is three channels, only stretched.
+    is bright, so that nuclei are always the bright side; `grey` is the same without inversion, `rgb`
+    three channels. Without `stretch` levels stay as they are. `size` (height, width), for semantic sets,
+    is what every image is brought to before anything else; its maps come back to its own size.
     """
 
-    mode: Literal["nuclei", "rgb"] = "nuclei"
+    mode: Literal["nuclei", "grey", "rgb"] = "nuclei"
+    size: tuple[Count, Count] | None = None
+    stretch: bool = True
     low_percentile: Annotated[float, Field(ge=0, lt=50)] = 1.0
     high_percentile: Annotated[float, Field(gt=50, le=100)] = 99.8
 
@@ -154,11 +158,18 @@ class Target(Table):
 
 
 class Weights(Table):
-    """The U-Net pixel weight map; `class_weights` are taken over the whole training fold."""
+    """Pixel weights: of classes, and for instances (`w0`, `sigma`) the U-Net weight map's.
+
+    `class_weights` is a method, applied to the pixels of the whole training fold, or one number a class,
+    the background first.
+    """
 
     w0: Annotated[float, Field(ge=0)] = 10.0
     sigma: Positive = 5.0
-    class_weights: Literal["none", "inverse", "total_over_class", "median", "effective"] = "none"
+    class_weights: (
+        Literal["none", "inverse", "total_over_class", "median", "effective"]
+        | tuple[Annotated[float, Field(ge=0)], ...]
+    ) = "none"
 
 
 class Augment(Table):
@@ -267,7 +278,9 @@ class Predict(Table):
 
 
 class Tune(Table):
-    """The grid on which thresholds are searched by the competition's metric.
+    """The grid on which thresholds are searched by the task's metric.
+
+    `class_threshold` is for each sigmoid channel of semantic sets; all else is for instances.
 
     `surface` is the map that seeds are cut from and that is flooded (`none`: connected components). The
     second stage compares segmentations at the tuned seed threshold plus each offset and drops objects
@@ -285,6 +298,7 @@ class Tune(Table):
         0.75,
     )
     min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (10, 20, 30, 45, 60)
+    class_threshold: Annotated[tuple[Unit, ...], Several] = tuple(k / 20 for k in range(1, 20))
     fill_holes: bool = True
     surface: Literal["none", "body", "distance"] = "body"
     second_stage: bool = False
@@ -328,9 +342,26 @@ class Config(Table):
                 f"train.crop_px={self.train.crop_px} must be a multiple of {step} "
                 f"(model.stem * 2**model.depth)"
             )
+        self._check_task()
         if self.tune.surface == "distance" and not self.target.distance:
             raise ValueError("tune.surface=distance needs target.distance=true")
         return self
+
+    def _check_task(self) -> None:
+        is_instances, weights = self.data.task == "instances", self.weights.class_weights
+        if is_instances and self.input.size:
+            raise ValueError("input.size goes with task=semantic or two_stage")
+        if not is_instances and self.input.mode == "nuclei":
+            raise ValueError(
+                f"input.mode=nuclei is for instances; task={self.data.task} has grey or rgb"
+            )
+        if not is_instances and (self.target.distance or self.tune.second_stage):
+            raise ValueError("target.distance and tune.second_stage go with task=instances")
+        names = self.data.classes or ("background", "object")
+        if not isinstance(weights, str) and len(weights) != len(names):
+            raise ValueError(
+                f"weights.class_weights has {len(weights)} numbers for the classes {', '.join(names)}"
+            )
 
     @property
     def folds(self) -> tuple[int, ...]:
@@ -348,11 +379,14 @@ class Config(Table):
         train["train"] = {
             key: value for key, value in train["train"].items() if key not in ("folds", "threads")
         }
+        task = {"name": self.data.task, "classes": everything["data"]["classes"]}
+        train["task"] = task | {"exclusive": self.data.exclusive}
         return {
             "data": everything["data"],
             "train": train,
             "predict": everything["predict"],
-            "tune": everything["tune"] | {"unseen": everything["train"]["without"]},
+            "tune": everything["tune"]
+            | {"unseen": everything["train"]["without"], "task": train["task"]},
         }
 
 
