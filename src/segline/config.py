@@ -42,6 +42,7 @@ GENERATED = {
     "multichannel": "folders",
     "npz": "npz",
     "two_stage": "folders",
+    "tiny_classes": "folders",
 }
 MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
 # Names in losses.TERMS, kept here since that needs Keras.
