@@ -13,7 +13,7 @@ LAYERS = [
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
         *("crowds", "checks", "uncertainty", "forest", "optics", "scenes", "classes", "levels"),
-        *("schedules", "resize"),
+        *("schedules", "resize", "regions"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),

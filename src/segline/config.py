@@ -55,6 +55,11 @@ LOSS_TERMS = (
     "iou",
 )
 
+ClassWeights = (
+    Literal["none", "inverse", "total_over_class", "median", "effective"]
+    | tuple[Annotated[float, Field(ge=0)], ...]
+)
+
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
@@ -167,10 +172,7 @@ class Weights(Table):
 
     w0: Annotated[float, Field(ge=0)] = 10.0
     sigma: Positive = 5.0
-    class_weights: (
-        Literal["none", "inverse", "total_over_class", "median", "effective"]
-        | tuple[Annotated[float, Field(ge=0)], ...]
-    ) = "none"
+    class_weights: ClassWeights = "none"
 
 
 class Augment(Table):
@@ -201,6 +203,24 @@ class Model(Table):
     max_width: Count = 1024
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weights: Literal["none", "imagenet"] = "none"
+
+
+class Regions(Table):
+    """The second net of two_stage sets, which classifies the crop around each region.
+
+    A crop is a square around the middle of a region's box, of its longer side plus `margin` times that on
+    each side, brought to `size_px`. Regions below `min_size_px` are dropped. `class_weights` as in
+    `weights`, over the training crops of each class.
+    """
+
+    margin: Annotated[float, Field(ge=0)] = 0.25
+    size_px: Annotated[int, Field(ge=16)] = 48
+    min_size_px: Annotated[int, Field(ge=0)] = 20
+    class_weights: ClassWeights = "median"
+    model: Model = Model(name="classifier", width=16, depth=3, dropout=0.2)
+    epochs: Count = 40
+    batch_size: Count = 32
+    learning_rate: Positive = 2e-3
 
 
 class Loss(Table):
@@ -329,6 +349,7 @@ class Config(Table):
     train: Train = Train()
     predict: Predict = Predict()
     tune: Tune = Tune()
+    regions: Regions = Regions()
 
     @model_validator(mode="after")
     def _folds_exist(self) -> Config:
@@ -358,7 +379,7 @@ class Config(Table):
             )
         if not is_instances and (self.target.distance or self.tune.second_stage):
             raise ValueError("target.distance and tune.second_stage go with task=instances")
-        names = self.data.classes or ("background", "object")
+        names = self.data.classes if self.data.task == "semantic" else ("background", "object")
         if not isinstance(weights, str) and len(weights) != len(names):
             raise ValueError(
                 f"weights.class_weights has {len(weights)} numbers for the classes {', '.join(names)}"
@@ -386,6 +407,8 @@ class Config(Table):
             "data": everything["data"],
             "train": train,
             "predict": everything["predict"],
+            "regions": everything["regions"]
+            | {"task": train["task"], "seed": everything["train"]["seed"]},
             "tune": everything["tune"]
             | {"unseen": everything["train"]["without"], "task": train["task"]},
         }

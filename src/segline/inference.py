@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from scipy.special import softmax
 
-from segline import inputs, resize, tasks
+from segline import inputs, regions, resize, tasks
 from segline.config import filled, multiple_of
 from segline.files import read_json
 
@@ -48,6 +49,33 @@ def load(path: Path) -> Net:
         activation=tasks.of(settings["task"]).activation,
         unseen=tuple(settings["train"]["without"]),
     )
+
+
+class Judge(NamedTuple):
+    """The classifier of two stages and its settings (params/regions.json)."""
+
+    model: keras.Model
+    settings: dict[str, Any]
+
+    def __call__(self, image: np.ndarray, probs: np.ndarray, threshold: float) -> np.ndarray:
+        """Class maps (H, W, K) in 0..1 of an RGB image and its regions' map (H, W, 1) uint8."""
+        names = ("margin", "size_px")
+        found = regions.find(probs, threshold=threshold, min_size_px=self.settings["min_size_px"])
+        crops = regions.crops(image, found, **{name: self.settings[name] for name in names})
+        return regions.painted(found, softmax(crop_logits(self.model, crops), axis=1))
+
+
+def load_classifier(path: Path) -> Judge:
+    """The classifier at `path` (classifier.keras) with the settings beside it."""
+    settings = filled("regions", read_json(path.with_suffix(".json")))
+    return Judge(keras.saving.load_model(path, compile=False), settings)
+
+
+def crop_logits(model: keras.Model, crops: np.ndarray, *, batch: int = 64) -> np.ndarray:
+    """Logits (n, K) float32 of crops (n, S, S, 3) uint8."""
+    shown = [crops[i : i + batch].astype(np.float32) / 255 for i in range(0, len(crops), batch)]
+    logits = [keras.ops.convert_to_numpy(model(part, training=False)["classes"]) for part in shown]
+    return np.concatenate([np.zeros((0, model.output["classes"].shape[-1]), np.float32), *logits])
 
 
 def probability_map(

@@ -29,13 +29,15 @@ def run(
     models: Sequence[Path],
     thresholds: Path,
     second: Path | None,
+    classifiers: Sequence[Path] = (),
     params: Path,
     images: Path,
     out: Path,
 ) -> None:
     """Write out/<stem>.png (labels), out/<stem>_outlines.png and a table for a folder of images.
 
-    The table is objects.csv, or for class maps classes.csv with the pixels of each class.
+    The table is objects.csv, or for class maps classes.csv with the pixels of each class. With
+    `classifiers`, those of two stages, the regions that the models find are classified.
     An image that cannot be read is named and left out; the others are done all the same.
     """
     paths = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
@@ -43,7 +45,8 @@ def run(
         known = ", ".join(sorted(SUFFIXES))
         raise UserError(f"{images}: no images there; expected files that end in {known}")
     nets = [inference.load(path) for path in models]
-    task, settings = tasks.of(read_json(thresholds).get("task")), read_stage(params)
+    tuned, settings = read_json(thresholds), read_stage(params)
+    task, judges = tasks.of(tuned.get("task")), [inference.load_classifier(c) for c in classifiers]
     recipe = task.recipes(thresholds, second)["final"]
     rows = []
     for path in paths:
@@ -52,7 +55,11 @@ def run(
         except UserError as error:
             console.print(f"left out: {error}")
             continue
-        labels = recipe(_mean_map(image, nets, settings))
+        probs = _mean_map(image, nets, settings)
+        if judges:
+            cut = tuned["final"]["thresholds"][0]
+            probs = np.mean([255 * judge(image, probs, cut) for judge in judges], axis=0)
+        labels = recipe(probs)
         write_labels(out / f"{path.stem}{labels_suffix(int(labels.max()))}", labels)
         write_image(
             out / f"{path.stem}_outlines.png", figures.outlined(image, None, labels, zoom=1)

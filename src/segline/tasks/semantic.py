@@ -6,7 +6,7 @@ or more exclusive classes are a softmax whose largest channel wins, where there 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from segline import class_submission, maps, semantic, tuning
 from segline import classes as class_images
 from segline.classes import Classes
 from segline.files import read_json, read_labels
-from segline.samples import ClassTeacher, ReadPair, fold_class_weights
+from segline.samples import ClassTeacher, ReadPair, Teach, fold_class_weights
 from segline.uncertainty import clustered_error
 from segline.workers import pooled
 
@@ -42,6 +42,7 @@ class Recipe(NamedTuple):
 class Semantic:
     """A `Task`. Scores of an image count a class neither true nor predicted as 1."""
 
+    name = "semantic"
     score, score_name, listed = "dice", "mean Dice", "classes.csv"
 
     def __init__(self, classes: Sequence[str], exclusive: bool) -> None:
@@ -54,7 +55,7 @@ class Semantic:
     def table(self) -> dict[str, Any]:
         """What thresholds.json and cv.json say of the task."""
         return {
-            "name": "semantic",
+            "name": self.name,
             "classes": list(self.classes.names),
             "exclusive": self.classes.exclusive,
         }
@@ -62,7 +63,7 @@ class Semantic:
     def outputs(self, settings: Mapping[str, Any]) -> dict[str, int]:
         return {"classes": len(self.classes.channels)}
 
-    def teacher(self, read: ReadPair, n_images: int, settings: Mapping[str, Any]) -> ClassTeacher:
+    def teacher(self, read: ReadPair, n_images: int, settings: Mapping[str, Any]) -> Teach:
         method = settings["weights"]["class_weights"]
         weights = fold_class_weights(read, n_images, method=method, classes=self.classes)
         return ClassTeacher(self.classes, weights)
@@ -71,25 +72,12 @@ class Semantic:
         self, images: pd.DataFrame, parts: pd.Series, settings: Mapping[str, Any]
     ) -> dict[str, Any]:
         """A threshold a channel by mean Dice over the images; with softmax `rule` argmax and none."""
-        names = ("final", *np.unique(parts))
         if self.activation == "softmax":
-            chosen: dict[str, Any] = {name: {"thresholds": None} for name in names}
-            rule = "argmax"
-        else:
-            grid = settings["class_threshold"]
-            work = partial(_dice_by_threshold, classes=self.classes, grid=grid)
-            scores = np.array(pooled(work, _jobs(images)))  # (N, C, T)
-            chosen = {
-                name: {"thresholds": _best(scores[tuning.fitted_on(parts, name)], grid)}
-                for name in names
-            }
-            rule = "threshold"
-        return {
-            "task": self.table,
-            "rule": rule,
-            "final": chosen.pop("final"),
-            "parts": chosen,
-        }
+            nothing = {"thresholds": None}
+            found: dict[str, Any] = {"final": nothing, "parts": dict.fromkeys(parts, nothing)}
+            return {"task": self.table, "rule": "argmax"} | found
+        found = thresholds_by_dice(images, parts, settings["class_threshold"], self.classes)
+        return {"task": self.table, "rule": "threshold"} | found
 
     def words(self, choice: Mapping[str, Any]) -> str:
         if choice["thresholds"] is None:
@@ -113,9 +101,9 @@ class Semantic:
         found = [self._judged(image, part, recipes[part]) for image, part in judged]
         rows = pd.DataFrame([row for row, _, _ in found])
         summary = summarise(rows, np.array([matrices for _, matrices, _ in found]), self.classes)
-        if len(self.classes) == 2 and self.activation == "sigmoid":
-            levels = np.sum([counts for _, _, counts in found if counts is not None], axis=0)
-            summary["auc"] = _finite(semantic.auc(levels))
+        levels = [counts for _, _, counts in found if counts is not None]
+        if levels:
+            summary["auc"] = _finite(semantic.auc(np.sum(levels, axis=0)))
         return rows, {"task": self.table} | summary
 
     def _judged(
@@ -169,12 +157,35 @@ def _jobs(images: pd.DataFrame) -> list[tuple[str, str, list[Path]]]:
     return list(zip(images["image_id"], images["labels"], images["oof"], strict=True))
 
 
+def thresholds_by_dice(
+    images: pd.DataFrame,
+    parts: pd.Series,
+    grid: Sequence[float],
+    classes: Classes,
+    read: Callable[[str], np.ndarray] = read_labels,
+) -> dict[str, Any]:
+    """`final` and `parts` of thresholds.json: of each channel the threshold of the best mean Dice.
+
+    `read` gives the label image, of `classes`, at a path.
+    """
+    work = partial(_dice_by_threshold, classes=classes, grid=grid, read=read)
+    scores = np.array(pooled(work, _jobs(images)))  # (N, C, T)
+    chosen = {
+        name: {"thresholds": _best(scores[tuning.fitted_on(parts, name)], grid)}
+        for name in ("final", *np.unique(parts))
+    }
+    return {"final": chosen.pop("final"), "parts": chosen}
+
+
 def _dice_by_threshold(
-    job: tuple[str, str, list[Path]], classes: Classes, grid: Sequence[float]
+    job: tuple[str, str, list[Path]],
+    classes: Classes,
+    grid: Sequence[float],
+    read: Callable[[str], np.ndarray],
 ) -> np.ndarray:
     """Dice of one image for each channel and threshold, (C, T)."""
     image_id, labels_path, map_paths = job
-    masks = class_images.masks(read_labels(labels_path), classes)
+    masks = class_images.masks(read(labels_path), classes)
     probs = maps.read_mean(map_paths, image_id)
     counts = [semantic.level_counts(masks[..., c], probs[..., c]) for c in range(masks.shape[-1])]
     return semantic.dice(semantic.at_thresholds(np.array(counts), grid))[..., 1]
