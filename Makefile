@@ -26,7 +26,7 @@ python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 segline := .venv/bin/python -m segline
 
 .PHONY: segment compare blend pack help setup demo test test-slow lint data lr train predict tune score gallery submit validate upload \
-        leaderboard bench ladder readme preview download FORCE
+        leaderboard bench bench-jobs ladder readme preview download FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -255,5 +255,10 @@ readme: .venv/.installed  ## put the measured figures into README
 
 bench: .venv/.bench  ## speed and memory against named peers (about 5 minutes, 2 GB)
 	.venv/bin/python -m benchmarks
+
+bench-jobs: .venv/.installed  ## each semantic job's typical failure against its config (trains ten nets)
+	@.venv/bin/python -m benchmarks.jobs --plan --set='$(set)' | while IFS=$$'\t' read -r config run set; do \
+	    $(MAKE) score config="$$config" run="$$run" set="$$set" < /dev/null; done
+	@.venv/bin/python -m benchmarks.jobs
 
 FORCE:

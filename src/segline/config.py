@@ -319,7 +319,10 @@ class Tune(Table):
         0.75,
     )
     min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (10, 20, 30, 45, 60)
-    class_threshold: Annotated[tuple[Unit, ...], Several] = tuple(k / 20 for k in range(1, 20))
+    class_threshold: Annotated[tuple[Unit, ...], Several] = (
+        *(k / 20 for k in range(1, 20)),
+        *(0.975, 0.99),
+    )
     fill_holes: bool = True
     surface: Literal["none", "body", "distance"] = "body"
     second_stage: bool = False
