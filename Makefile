@@ -97,7 +97,7 @@ train: $(patsubst %,$(run_dir)/fold_%/model.keras,$(or $(fold),$(folds)))  ## tr
 predict: $(oof) $(test_maps)  ## probability maps of held-out and test images
 tune: $(run_dir)/thresholds.json  ## thresholds on out-of-fold maps
 submit: submissions/$(run).csv  ## everything stale, then submissions/<run>.csv, validated
-score: $(run_dir)/cv.json  ## cross-validated mAP table
+score: $(run_dir)/cv.json  ## cross-validated table
 	@$(segline) show-cv --cv $<
 
 semantic := $(filter-out instances,$(task))

@@ -106,7 +106,9 @@ class PairReader:
                 self._cache.move_to_end(row)
                 return self._cache[row]
         image = inputs.prepared(read_image(self._image_paths[row]), **self._normalisation)
-        labels = resize.nearest(read_labels(self._label_paths[row]), image.shape[:2])
+        labels = read_labels(self._label_paths[row])
+        if self._normalisation.get("size"):
+            labels = resize.nearest(labels, image.shape[:2])
         pair = image, labels
         with self._lock:
             if row not in self._cache:
