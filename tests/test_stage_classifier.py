@@ -18,7 +18,7 @@ def judged():
     classes = np.repeat([0, 1, 2], [20, 20, 5])
     tints = np.array([(20, 20, 20), (200, 30, 30), (30, 30, 200)])[classes]
     crops = tints[:, None, None] + rng.integers(0, 20, (len(classes), SIZE, SIZE, 3))
-    settings = Config().stage_settings()["regions"] | {"epochs": 12, "seed": 0, "size_px": SIZE}
+    settings = Config().stage_settings()["regions"] | {"epochs": 70, "seed": 0, "size_px": SIZE}
     keras.utils.set_random_seed(0)
     net = models.build("classifier", channels=3, outputs={"classes": 3}, seed=0, width=4, depth=1)
     weight = classifier._class_weights(np.bincount(classes), settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -373,7 +373,7 @@ class Config(Table):
         return self
 
     def _check_task(self) -> None:
-        is_instances, weights = self.data.task == "instances", self.weights.class_weights
+        is_instances = self.data.task == "instances"
         if is_instances and self.input.size:
             raise ValueError("input.size goes with task=semantic or two_stage")
         if not is_instances and self.input.mode == "nuclei":
@@ -382,11 +382,12 @@ class Config(Table):
             )
         if not is_instances and (self.target.distance or self.tune.second_stage):
             raise ValueError("target.distance and tune.second_stage go with task=instances")
-        names = self.data.classes if self.data.task == "semantic" else ("background", "object")
-        if not isinstance(weights, str) and len(weights) != len(names):
-            raise ValueError(
-                f"weights.class_weights has {len(weights)} numbers for the classes {', '.join(names)}"
-            )
+        two = ("background", "object")
+        names = self.data.classes if self.data.task == "semantic" else two
+        _check_numbers("weights.class_weights", self.weights.class_weights, names)
+        _check_numbers(
+            "regions.class_weights", self.regions.class_weights, self.data.classes or two
+        )
 
     @property
     def folds(self) -> tuple[int, ...]:
@@ -415,6 +416,11 @@ class Config(Table):
             "tune": everything["tune"]
             | {"unseen": everything["train"]["without"], "task": train["task"]},
         }
+
+
+def _check_numbers(key: str, weights: str | tuple[float, ...], names: Sequence[str]) -> None:
+    if not isinstance(weights, str) and len(weights) != len(names):
+        raise ValueError(f"{key} has {len(weights)} numbers for the classes {', '.join(names)}")
 
 
 def filled(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
