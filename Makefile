@@ -25,8 +25,8 @@ shipped := data/pretrained/$(config)
 python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 segline := .venv/bin/python -m segline
 
-.PHONY: segment compare blend pack help setup demo test test-slow lint data lr train predict tune score gallery submit validate upload \
-        leaderboard bench bench-jobs ladder readme preview download FORCE
+.PHONY: segment audit compare blend pack help setup demo test test-slow lint data lr train predict tune score gallery submit validate \
+        upload leaderboard bench bench-jobs ladder readme preview download FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,7 +61,7 @@ lint: .venv/.developer  ## formatting, rules and types
 # run.mk holds what the Makefile needs to know of the config. It is remade on every call, like the
 # settings beside it, but keeps its time unless a setting changed; Make then reads this file again.
 
-staged := data lr train predict tune score compare gallery segment submit validate upload preview download pack
+staged := data lr train predict tune score compare gallery audit segment submit validate upload preview download pack
 ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
@@ -188,6 +188,11 @@ gallery: $(run_dir)/cv.json  ## pictures of the median and the worst out-of-fold
 	@for n in 0 16; do $(segline) gallery --images $(interim)/images.csv --folds $(interim)/folds.csv \
 	    $(judged_oof:%=--oof %) --thresholds $(run_dir)/thresholds.json $(with_second) --scores $(run_dir)/scores.csv \
 	    --worst $$n --out $(run_dir)/$$([ $$n = 0 ] && echo median || echo worst).png; done
+
+audit: $(run_dir)/cv.json  ## label faults or model faults: a picture, and a list of suspect images by rule
+	@test -n "$(fitted)" || { echo 'make: audit needs a run with tune.second_stage = true' >&2; exit 2; }
+	$(segline) audit --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) \
+	    --thresholds $(run_dir)/thresholds.json $(with_second) --scores $(run_dir)/scores.csv --out $(run_dir)
 
 submissions/$(run).csv: $(run_dir)/thresholds.json $(fitted) $(judged_test) $(run_dir)/cv.json
 	$(segline) submit --thresholds $< $(with_second) $(judged_test:%=--maps %) --out $@ \

@@ -12,8 +12,8 @@ LAYERS = [
     {
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
-        *("crowds", "checks", "uncertainty", "forest", "optics", "scenes", "classes", "levels"),
-        *("schedules", "resize", "regions"),
+        *("crowds", "checks", "uncertainty", "forest", "audit", "optics", "scenes", "classes"),
+        *("levels", "schedules", "resize", "regions"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
@@ -23,7 +23,6 @@ LAYERS = [
             "sampling",
             "recipes",
             "report",
-            "export",
             "workers",
             "siblings",
             "ladder",

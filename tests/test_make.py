@@ -133,6 +133,48 @@ def test_two_stages_have_a_classifier_between_thresholds_and_scores(folder):
     assert stages[-1] == "submit"
 
 
+def test_shipped_weights_make_the_same_csv(submitted):
+    trained = (submitted / "submissions/tiny.csv").read_bytes()
+    answer = make(submitted, "pack", "config=tiny")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "0.5" in (submitted / "data/pretrained/tiny/README.md").read_text()
+    assert planned(submitted, "submit", "config=tiny", "pretrained=1") == [
+        *("unpack", "predict", "submit"),
+    ]
+    (submitted / "submissions/tiny.csv").unlink()
+    answer = make(submitted, "submit", "config=tiny", "pretrained=1")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert (submitted / "submissions/tiny.csv").read_bytes() == trained
+
+
+def test_weights_of_other_settings_are_refused(submitted):
+    (submitted / "configs/wider.toml").write_text('extends = "tiny"\n[model]\nwidth = 6\n')
+    shutil.copytree(submitted / "data/pretrained/tiny", submitted / "data/pretrained/wider")
+    answer = make(submitted, "submit", "config=wider", "pretrained=1")
+    assert "trained with other settings than the config's (model)" in answer.stderr
+    answer = make(submitted, "submit", "config=none", "pretrained=1")
+    assert "no weights in data/pretrained/none; shipped are: tiny wider" in answer.stderr
+
+
+def test_a_blend_tunes_once_and_copies_what_is_trained(submitted):
+    (submitted / "configs/eight.toml").write_text(
+        'extends = "tiny"\n[predict]\nsymmetries = 8\n[tune]\nsecond_stage = true\n'
+    )
+    answer = make(submitted, "blend", "configs=eight tiny")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "data/runs/eight/fold_0: the same settings as data/runs/tiny/fold_0" in answer.stdout
+    run = submitted / "data/runs/eight+tiny"
+    assert (run / "second.h5").exists()
+    assert not (run / "fold_0").exists()
+    assert (submitted / "submissions/eight+tiny.csv").exists()
+
+
+def test_a_missing_extra_set_is_named(submitted):
+    answer = make(submitted, "train", "config=tiny", "set=train.extra=more")
+    assert answer.returncode != 0
+    assert "train.extra: no data set data/interim/more; make one with: make data" in answer.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -19,7 +19,8 @@ def table(tmp_path):
         cv2.imwrite(paths[0], image)
         cv2.imwrite(paths[1], labels)
         rows.append((*paths, 64, 64, modality, fold))
-    return pd.DataFrame(rows, columns=["image", "labels", "height", "width", "modality", "fold"])
+    columns = ["image", "labels", "height", "width", "modality", "fold"]
+    return pd.DataFrame(rows, columns=columns).assign(image_id=list("wxyz"))
 
 
 def settings(**train):
@@ -34,6 +35,11 @@ def test_the_held_out_fold_is_not_trained_on(table):
 
 def test_a_modality_can_be_left_out_of_training_and_is_still_scored(table):
     fitting, held_out = sampling.samplers(table, 0, settings(without=["b"]))
+    assert (len(fitting._cumulative), len(held_out._cumulative)) == (1, 2)
+
+
+def test_images_to_skip_are_not_trained_on_and_are_still_validated(table):
+    fitting, held_out = sampling.samplers(table, 0, settings(skip=["x", "z"]))
     assert (len(fitting._cumulative), len(held_out._cumulative)) == (1, 2)
 
 

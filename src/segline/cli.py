@@ -312,6 +312,30 @@ def gallery(
 
 
 @app.command()
+def audit(
+    images: FilePath,
+    folds: FilePath,
+    thresholds: FilePath,
+    scores: FilePath,
+    second: FilePath,
+    out: FilePath,
+    oof: Maps,
+) -> None:
+    """List and draw training images whose labels contradict a confident model."""
+    from segline.stages import audit as stage
+
+    stage.run(
+        images=images,
+        folds=folds,
+        oof=oof,
+        thresholds=thresholds,
+        second=second,
+        scores=scores,
+        out=out,
+    )
+
+
+@app.command()
 def submit(
     thresholds: FilePath,
     cv: FilePath,

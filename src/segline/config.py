@@ -259,7 +259,8 @@ class Train(Table):
     new best training ends; after `stuck_epochs` without learning anything it fails (0: neither).
     Images of the modalities in `without` are not trained or tuned on, and all of them are scored: the
     score on them is that on a kind never seen. `extra` names data sets (made by `make data`) that are
-    trained on in every fold and never validated on.
+    trained on in every fold and never validated on; `skip` is a CSV with a column image_id of images
+    that no fold is trained on, though all are validated on (`make audit` writes one).
     """
 
     folds: Annotated[tuple[Annotated[int, Field(ge=0)], ...] | None, Several] = None
@@ -284,6 +285,7 @@ class Train(Table):
     validation_crops: Count = 64
     without: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    skip: str = ""
     modality_power: Unit = 0.5
     seed: int = 0
     threads: Count = 2
@@ -407,6 +409,7 @@ class Config(Table):
         }
         task = {"name": self.data.task, "classes": everything["data"]["classes"]}
         train["task"] = task | {"exclusive": self.data.exclusive}
+        train["train"]["skip"] = []  # filled from the file by whoever writes the settings
         return {
             "data": everything["data"],
             "train": train,

@@ -38,7 +38,7 @@ class Forest(NamedTuple):
         shift = np.repeat(roots, sizes)
         return cls(
             names=np.array(model.feature_names_in_, dtype=str),
-            baseline=np.float64(model._baseline_prediction.item()),
+            baseline=np.array(model._baseline_prediction.item(), np.float64),
             roots=roots,
             feature=nodes["feature_idx"].astype(np.int32),
             threshold=nodes["num_threshold"].astype(np.float64),

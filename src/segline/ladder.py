@@ -79,8 +79,10 @@ def measured(step: Step, runs: Path) -> dict[str, Any] | None:
 
 def _gain(base: Path, other: Path) -> list[float]:
     """Mean gain over the images both scored, and its 95 % interval over fields."""
-    columns = ["image_id", "group", "ap"]
-    left, right = (read_csv(path, columns, dtype={"group": str})[columns] for path in (base, other))
+    columns = ("image_id", "group", "ap")
+    left, right = (
+        read_csv(path, columns, dtype={"group": str})[list(columns)] for path in (base, other)
+    )
     both: pd.DataFrame = left.merge(right[["image_id", "ap"]], on="image_id")
     found = paired_bootstrap(both["ap_y"] - both["ap_x"], both["group"])
     return [found.difference, found.low, found.high]

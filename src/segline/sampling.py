@@ -20,7 +20,9 @@ def samplers(table: pd.DataFrame, fold: int, settings: dict[str, Any]) -> tuple[
     `table` has the columns of images.csv and `fold`; `settings` is the content of params/train.json.
     """
     unseen = table["modality"].isin(_known(settings["train"]["without"], table["modality"]))
-    parts = [table[(table["fold"] != fold) & ~unseen], table[table["fold"] == fold]]
+    skipped = table["image_id"].isin(settings["train"]["skip"])
+    fitted_on = (table["fold"] != fold) & ~unseen & ~skipped
+    parts = [table[fitted_on], table[table["fold"] == fold]]
     readers = [PairReader(part, root=Path.cwd(), normalisation=settings["input"]) for part in parts]
     train, task = settings["train"], tasks.of(settings["task"])
     common: dict[str, Any] = {

@@ -22,10 +22,10 @@ def residual_unet(
 ) -> keras.Model:
     """Map images (N, H, W, channels) to float32 logits (N, H, W, n) for each name in `outputs`.
 
-    `width` filters at the finest level double at each of the `depth` halvings, up to `max_width`: 16 and
-    4 give 16-32-64-128-256. A block is twice normalisation, ReLU and convolution, added to its input (He
-    et al. 2016, "Identity mappings"). With `stem` 2 or 4 the first convolution strides and the last
-    upsampling brings the logits' features back to full size.
+    `width` filters at the finest level double at each of the `depth` halvings, up to `max_width`:
+    16 and 4 give 16-32-64-128-256. A block is twice normalisation, ReLU and convolution, added to
+    its input (He et al. 2016, "Identity mappings"). With `stem` 2 or 4 the first convolution strides
+    and the last upsampling brings the logits' features back to full size.
     """
     widths = [min(width * 2**level, max_width) for level in range(depth + 1)]
     image = keras.Input((None, None, channels), name="image")

@@ -34,7 +34,10 @@ def run(
     table = table.merge(scored, on="image_id")
     chosen = table.nsmallest(worst, "score") if worst else _median_of_each_modality(table)
     made = task.recipes(thresholds, second)
-    rows = [_pictures(image, made[image.part], task) for image in chosen.itertuples(index=False)]
+    rows = [
+        pictures(image, made[image.part], f"{image.modality}, {task.score_name} {image.score:.2f}")
+        for image in chosen.itertuples(index=False)
+    ]
     write_image(out, figures.sheet(rows))
     console.print(f"wrote {out} ({len(rows)} images)")
 
@@ -45,9 +48,9 @@ def _median_of_each_modality(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(middle)
 
 
-def _pictures(image: Any, recipe: Any, task: tasks.Task) -> list[np.ndarray]:
+def pictures(image: Any, recipe: Any, caption: str) -> list[np.ndarray]:
+    """The row of one image: `image` names its files."""
     probs = maps.read_mean(image.oof, image.image_id)
     found = recipe(probs)
-    caption = f"{image.modality}, {task.score_name} {image.score:.2f}"
     pixels, truth = read_image(image.image), read_labels(image.labels)
     return figures.result_row(pixels, probs, truth, found, caption)

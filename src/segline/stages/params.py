@@ -6,7 +6,7 @@ from pathlib import Path
 
 from segline import config
 from segline.errors import UserError
-from segline.files import read_json, to_json, write_text_if_changed
+from segline.files import read_csv, read_json, to_json, write_text_if_changed
 
 
 def run(
@@ -26,6 +26,9 @@ def run(
     """
     experiment = config.load(config_path, settings)
     stages = experiment.stage_settings()
+    if experiment.train.skip:  # the list itself is the setting, not the name of its file
+        listed = read_csv(Path(experiment.train.skip), ("image_id",), dtype=str)
+        stages["train"]["train"]["skip"] = sorted(listed["image_id"])
     dataset = interim / experiment.data.dataset
     if not fresh:
         if any(out.glob("fold_*/model.keras")):
