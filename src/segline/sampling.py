@@ -19,10 +19,7 @@ def samplers(table: pd.DataFrame, fold: int, settings: dict[str, Any]) -> tuple[
 
     `table` has the columns of images.csv and `fold`; `settings` is the content of params/train.json.
     """
-    unseen = table["modality"].isin(_known(settings["train"]["without"], table["modality"]))
-    skipped = table["image_id"].isin(settings["train"]["skip"])
-    fitted_on = (table["fold"] != fold) & ~unseen & ~skipped
-    parts = [table[fitted_on], table[table["fold"] == fold]]
+    parts = [table[fitted_on(table, fold, settings["train"])], table[table["fold"] == fold]]
     readers = [PairReader(part, root=Path.cwd(), normalisation=settings["input"]) for part in parts]
     train, task = settings["train"], tasks.of(settings["task"])
     common: dict[str, Any] = {
@@ -39,6 +36,12 @@ def samplers(table: pd.DataFrame, fold: int, settings: dict[str, Any]) -> tuple[
         **common,
     )
     return fitting, Sampler(parts[1], readers[1], augmenter=None, **common)
+
+
+def fitted_on(table: pd.DataFrame, fold: int, train: dict[str, Any]) -> pd.Series:
+    """The rows (N,) bool that the nets of `fold` are fitted on, by the table `train` of its settings."""
+    unseen = table["modality"].isin(_known(train["without"], table["modality"]))
+    return (table["fold"] != fold) & ~unseen & ~table["image_id"].isin(train["skip"])
 
 
 def _known(names: list[str], modality: pd.Series) -> list[str]:

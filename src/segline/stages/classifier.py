@@ -11,11 +11,12 @@ import pandas as pd
 from rich.progress import track
 
 from segline import inference, losses, models, regions, weights
-from segline.config import read_stage
+from segline.config import filled, read_stage
 from segline.console import console
 from segline.errors import UserError
-from segline.files import read_image, read_labels, replacing, write_json
+from segline.files import read_image, read_json, read_labels, replacing, write_json
 from segline.manifest import read_folds, read_images
+from segline.sampling import fitted_on
 
 THRESHOLD = 0.5  # of training regions; tuned thresholds have seen the held-out images
 
@@ -29,8 +30,10 @@ def run(
     more loosely, each of its most frequent true class or background; and the true regions.
     """
     settings, net = read_stage(params), inference.load(model)
+    trained = filled("train", read_json(model.with_suffix(".json")))["train"]
     table = read_folds(read_images(images), folds)
-    crops, classes = _examples(net, table[table["fold"] != fold], settings, read_stage(predict))
+    rows = table[fitted_on(table, fold, trained)]
+    crops, classes = _examples(net, rows, settings, read_stage(predict))
     names = settings["task"]["classes"]
     counts = np.bincount(classes, minlength=len(names))
     if not counts[1:].any():
