@@ -179,15 +179,16 @@ def test_a_score_by_class_is_that_of_the_masks(tmp_path):
     solution = csv(
         tmp_path / "y.csv",
         "ImageId,ClassId,EncodedPixels,Height,Width,Usage\na,1,1 4,4,4,Public\n"
-        "a,2,,4,4,Public\nb,1,1 1,4,4,Ignored\n",
+        "c,2,3 1,4,4,Public\nb,1,1 1,4,4,Ignored\n",
     )
-    path = csv(tmp_path / "s.csv", "ImageId,ClassId,EncodedPixels\na,2,9 1\na,1,1 2\n")
+    rows = "a,2,9 1\na,1,1 2\nc,1,\nc,2,3 1\n"  # the solution has no row for a,2 and c,1
+    path = csv(tmp_path / "s.csv", "ImageId,ClassId,EncodedPixels\n" + rows)
     result = score.run(submission_path=path, solution=solution, json_path=tmp_path / "out.json")
-    assert result["per_class"]["1"]["dice"] == pytest.approx(4 / 6)
+    assert result["per_class"]["1"]["dice"] == pytest.approx((4 / 6 + 1) / 2)
     assert result["per_class"]["1"]["pooled_iou"] == 0.5
-    assert result["per_class"]["2"]["dice"] == 0
-    assert result["mean"] == pytest.approx(1 / 3)
-    assert result["n_images"] == 1
+    assert result["per_class"]["2"]["dice"] == 0.5
+    assert result["per_image"] == {"a": pytest.approx(1 / 3), "c": 1}
+    assert result["n_images"] == 2
 
 
 def test_binary_masks_keep_the_competitions_score(tmp_path):

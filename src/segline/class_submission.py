@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +80,14 @@ def check(path: Path, sample: Path, shapes: Shapes | None = None) -> tuple[int, 
     return len(rows), sum(encoded != "" for encoded in rows.values())
 
 
-def _check_keys(found: Iterable[Key], wanted: Iterable[Key], path: Path) -> None:
-    found, wanted = list(found), list(wanted)
-    missing = [key for key in wanted if key not in set(found)]
+def _check_keys(found: Collection[Key], wanted: Collection[Key], path: Path) -> None:
+    missing = [key for key in wanted if key not in found]
     if missing:
         raise UserError(
             f"{path}: {len(missing)} of {len(wanted)} rows are missing, first {_name(missing[0])}; every "
             f"image and class needs a row (with an empty cell where the class is absent)"
         )
-    foreign = [key for key in found if key not in set(wanted)]
+    foreign = [key for key in found if key not in wanted]
     if foreign:
         raise UserError(
             f"{path}: {len(foreign)} rows do not belong to the set, first {_name(foreign[0])}; "
@@ -150,11 +149,17 @@ def score(path: Path, solution: Path) -> dict[str, Any]:
 
 
 def _read_solution(path: Path) -> tuple[dict[Key, str], dict[str, tuple[int, int]], set[str]]:
-    """RLEs that count by image and class, sizes by image, and the ids of those marked `Ignored`."""
+    """RLEs that count by image and class, sizes by image, and the ids of those marked `Ignored`.
+
+    A class without a row is absent from that image.
+    """
     rows = read_csv(path, (*submission.COLUMNS, "Height", "Width", "Usage"), dtype=str)
     truth, ignored = submission.read_solution(path)
     shapes = {image_id: found.shape for image_id, found in truth.items()}
-    return _by_key(rows[~rows["ImageId"].isin(ignored)], path), shapes, ignored
+    given = _by_key(rows[~rows["ImageId"].isin(ignored)], path)
+    numbers = sorted({number for _, number in given})
+    full = {(i, number): given.get((i, number), "") for i in shapes for number in numbers}
+    return full, shapes, ignored
 
 
 def _decoded(encoded: str, shape: tuple[int, int], key: Key, path: Path) -> np.ndarray:
