@@ -29,7 +29,7 @@ from segline.sources import INSTANCES, SEMANTIC
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Several = BeforeValidator(lambda value: [value] if isinstance(value, int | float) else value)
+Several = BeforeValidator(lambda value: [value] if isinstance(value, int | float | str) else value)
 
 Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$", to_lower=True)]
 
@@ -283,8 +283,8 @@ class Train(Table):
     keep: Literal["last", "best"] = "last"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     validation_crops: Count = 64
-    without: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
+    without: Annotated[tuple[str, ...], Several] = ()
+    extra: Annotated[tuple[str, ...], Several] = ()
     skip: str = ""
     modality_power: Unit = 0.5
     seed: int = 0
