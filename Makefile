@@ -25,8 +25,8 @@ shipped := data/pretrained/$(config)
 python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 segline := .venv/bin/python -m segline
 
-.PHONY: segment audit compare blend pack help setup demo test test-slow lint data lr train predict tune score gallery submit validate upload \
-        leaderboard bench ladder readme preview download FORCE
+.PHONY: segment audit compare blend pack help setup demo test test-slow lint data lr train predict tune score gallery submit validate \
+        upload leaderboard bench bench-jobs ladder readme preview download FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,7 +97,7 @@ train: $(patsubst %,$(run_dir)/fold_%/model.keras,$(or $(fold),$(folds)))  ## tr
 predict: $(oof) $(test_maps)  ## probability maps of held-out and test images
 tune: $(run_dir)/thresholds.json  ## thresholds on out-of-fold maps
 submit: submissions/$(run).csv  ## everything stale, then submissions/<run>.csv, validated
-score: $(run_dir)/cv.json  ## cross-validated mAP table
+score: $(run_dir)/cv.json  ## cross-validated table
 	@$(segline) show-cv --cv $<
 
 semantic := $(filter-out instances,$(task))
@@ -140,6 +140,27 @@ $(models:%/model.keras=%/oof.h5): $(run_dir)/fold_%/oof.h5: $(run_dir)/fold_%/mo
 $(models:%/model.keras=%/test.h5): $(run_dir)/fold_%/test.h5: $(run_dir)/fold_%/model.keras $(run_dir)/params/predict.json
 	$(predictor)
 
+# With two stages a classifier turns the maps of regions into class maps, which are then judged.
+classifiers := $(if $(filter two_stage,$(task)),$(used:%=$(run_dir)/fold_%/classifier.keras))
+class_maps = $(if $(classifiers),$(1:.h5=_classes.h5),$(1))
+judged_oof := $(call class_maps,$(oof))
+judged_test := $(call class_maps,$(test_maps))
+classify = $(segline) classify --classifier $(@D)/classifier.keras --source $< --thresholds $(run_dir)/thresholds.json \
+    --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) --out $@
+
+$(models:%/model.keras=%/classifier.keras): $(run_dir)/fold_%/classifier.keras: $(run_dir)/fold_%/model.keras \
+    $(run_dir)/params/regions.json $(run_dir)/params/predict.json
+	$(segline) classifier --model $< --params $(run_dir)/params/regions.json --predict $(run_dir)/params/predict.json \
+	    --images $(interim)/images.csv --folds $(interim)/folds.csv --fold $* --out $@
+
+$(models:%/model.keras=%/oof_classes.h5): $(run_dir)/fold_%/oof_classes.h5: $(run_dir)/fold_%/oof.h5 \
+    $(run_dir)/fold_%/classifier.keras $(run_dir)/thresholds.json
+	$(classify)
+
+$(models:%/model.keras=%/test_classes.h5): $(run_dir)/fold_%/test_classes.h5: $(run_dir)/fold_%/test.h5 \
+    $(run_dir)/fold_%/classifier.keras $(run_dir)/thresholds.json
+	$(classify)
+
 fitted := $(if $(second_stage),$(run_dir)/second.h5)
 with_second := $(fitted:%=--second %)
 
@@ -155,8 +176,8 @@ $(run_dir)/second.h5: $(run_dir)/thresholds.json $(oof)
 	$(segline) second --params $(run_dir)/params/tune.json --images $(interim)/images.csv \
 	    --folds $(interim)/folds.csv $(oof:%=--oof %) --thresholds $< --out $@
 
-$(run_dir)/cv.json: $(run_dir)/thresholds.json $(fitted) $(oof)
-	$(segline) cv --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) \
+$(run_dir)/cv.json: $(run_dir)/thresholds.json $(fitted) $(judged_oof)
+	$(segline) cv --images $(interim)/images.csv --folds $(interim)/folds.csv $(judged_oof:%=--oof %) \
 	    --thresholds $< $(with_second) --scores $(run_dir)/scores.csv --out $@
 endif
 
@@ -165,7 +186,7 @@ compare: $(run_dir)/cv.json  ## gain over the run base=NAME, with a bootstrap ov
 
 gallery: $(run_dir)/cv.json  ## pictures of the median and the worst out-of-fold results
 	@for n in 0 16; do $(segline) gallery --images $(interim)/images.csv --folds $(interim)/folds.csv \
-	    $(oof:%=--oof %) --thresholds $(run_dir)/thresholds.json $(with_second) --scores $(run_dir)/scores.csv \
+	    $(judged_oof:%=--oof %) --thresholds $(run_dir)/thresholds.json $(with_second) --scores $(run_dir)/scores.csv \
 	    --worst $$n --out $(run_dir)/$$([ $$n = 0 ] && echo median || echo worst).png; done
 
 audit: $(run_dir)/cv.json  ## label faults or model faults: a picture, and a list of suspect images by rule
@@ -173,13 +194,13 @@ audit: $(run_dir)/cv.json  ## label faults or model faults: a picture, and a lis
 	$(segline) audit --images $(interim)/images.csv --folds $(interim)/folds.csv $(oof:%=--oof %) \
 	    --thresholds $(run_dir)/thresholds.json $(with_second) --scores $(run_dir)/scores.csv --out $(run_dir)
 
-submissions/$(run).csv: $(run_dir)/thresholds.json $(fitted) $(test_maps) $(run_dir)/cv.json
-	$(segline) submit --thresholds $< $(with_second) $(test_maps:%=--maps %) --out $@ \
+submissions/$(run).csv: $(run_dir)/thresholds.json $(fitted) $(judged_test) $(run_dir)/cv.json
+	$(segline) submit --thresholds $< $(with_second) $(judged_test:%=--maps %) --out $@ \
 	    --cv $(run_dir)/cv.json --sample $(interim)/sample_submission.csv --images $(interim)/images.csv
 
-segment: $(run_dir)/thresholds.json $(fitted) $(if $(pretrained),$(used:%=$(run_dir)/fold_%/model.keras))  ## instance masks of any images: images=DIR (out=DIR)
+segment: $(run_dir)/thresholds.json $(fitted) $(classifiers) $(if $(pretrained),$(used:%=$(run_dir)/fold_%/model.keras))  ## masks of any images: images=DIR (out=DIR)
 	@test -n "$(images)" || { echo 'make: segment needs images=DIR' >&2; exit 2; }
-	$(segline) segment $(used:%=--model $(run_dir)/fold_%/model.keras) --thresholds $< $(with_second) \
+	$(segline) segment $(used:%=--model $(run_dir)/fold_%/model.keras) --thresholds $< $(with_second) $(classifiers:%=--classifier %) \
 	    --params $(run_dir)/params/predict.json --images '$(images)' --out '$(or $(out),$(run_dir)/segmented)'
 
 pack: submissions/$(run).csv  ## put the run's weights, thresholds, figures and card into data/pretrained/
@@ -239,5 +260,10 @@ readme: .venv/.installed  ## put the measured figures into README
 
 bench: .venv/.bench  ## speed and memory against named peers (about 5 minutes, 2 GB)
 	.venv/bin/python -m benchmarks
+
+bench-jobs: .venv/.installed  ## each semantic job's typical failure against its config (trains ten nets)
+	@.venv/bin/python -m benchmarks.jobs --plan --set='$(set)' | while IFS=$$'\t' read -r config run set; do \
+	    $(MAKE) score config="$$config" run="$$run" set="$$set" < /dev/null; done
+	@.venv/bin/python -m benchmarks.jobs
 
 FORCE:

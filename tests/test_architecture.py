@@ -13,7 +13,7 @@ LAYERS = [
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
         *("crowds", "checks", "uncertainty", "forest", "audit", "optics", "scenes", "classes"),
-        *("levels", "schedules"),
+        *("levels", "schedules", "resize", "regions"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
@@ -26,6 +26,8 @@ LAYERS = [
             "workers",
             "siblings",
             "ladder",
+            "class_submission",
+            "tasks",
         ),
     },
     {

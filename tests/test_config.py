@@ -106,7 +106,12 @@ def test_settings_of_an_older_version_get_the_defaults_of_keys_added_since(tmp_p
     assert found["model"]["width"] == 20
 
 
-SEMANTIC = ["data.task=semantic", "data.source=folders", "data.classes=background,road,car"]
+SEMANTIC = [
+    "data.task=semantic",
+    "data.source=folders",
+    "data.classes=background,road,car",
+    "input.mode=rgb",
+]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +123,9 @@ SEMANTIC = ["data.task=semantic", "data.source=folders", "data.classes=backgroun
         ('data.classes=["a","a car"]', "classes has 'a car'; names have no spaces and no commas"),
         ("data.colours=#000000,#ff0000", "colours needs 3 different ones, one for each of classes"),
         ("data.colours=red,green,blue", "data.colours.0: String should match pattern"),
+        ("input.mode=nuclei", "input.mode=nuclei is for instances; task=semantic has grey or rgb"),
+        ("tune.second_stage=true", "tune.second_stage go with task=instances"),
+        ("weights.class_weights=1,2", "has 2 numbers for the classes background, road, car"),
         ("data.task=two_stage", None),
     ],
 )
@@ -131,6 +139,17 @@ def test_settings_of_masks_must_fit_together(folder, setting, message):
     with pytest.raises(UserError, match=message) as caught:
         config.load(folder / "base.toml", settings)
     assert "\n" not in str(caught.value)
+
+
+def test_settings_of_masks_reach_the_stages(folder):
+    changes = [*SEMANTIC, "input.size=224,240", "weights.class_weights=1,2,9.5"]
+    stages = config.load(folder / "base.toml", changes).stage_settings()
+    task = {"name": "semantic", "classes": ["background", "road", "car"], "exclusive": True}
+    assert stages["train"]["task"] == stages["tune"]["task"] == task
+    assert stages["train"]["input"]["size"] == [224, 240]
+    assert stages["train"]["weights"]["class_weights"] == [1, 2, 9.5]
+    with pytest.raises(UserError, match="input.size goes with task=semantic or two_stage"):
+        config.load(folder / "base.toml", ["input.size=224,240"])
 
 
 def test_overlapping_classes_have_a_bit_each(folder):

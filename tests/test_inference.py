@@ -101,3 +101,27 @@ def test_starts_cover_the_side_with_the_overlap():
         assert starts[0] == 0
         assert starts[-1] == size - 64
         assert max(np.diff(starts)) <= 48
+
+
+@pytest.mark.parametrize("size", [(64, 96), (200, 200)])
+def test_maps_of_a_net_of_one_size_come_back_without_a_shift(thresholder, size):
+    height, width = 150, 230
+    image = np.repeat(disc(height, width, 61, 140, 40) * 255, 3, axis=2).astype(np.uint8)
+    settings = {"mode": "grey", "size": size, "stretch": False}
+    net = inference.Net(thresholder, 8, settings, "softmax", ())
+    probs = net.probabilities(image, symmetries=1, tile_px=1536, overlap_px=16)
+    assert probs.shape == (height, width, 2)
+    found = probs[..., 1] > 0.5
+    rows, columns = np.nonzero(found)
+    assert (rows.mean(), columns.mean()) == pytest.approx((61, 140), abs=0.3)
+    assert found.sum() == pytest.approx((image[..., 0] > 0).sum(), rel=0.03)
+
+
+def test_sigmoid_channels_are_independent():
+    image = keras.Input((None, None, 2))
+    net = keras.Model(image, {"classes": keras.layers.Identity()(image)})
+    logits = np.array([[[0.0, 3.0], [-2.0, -9.0]]], np.float32)
+    probs = inference.probability_map(
+        net, logits, multiple=1, symmetries=1, tile_px=64, overlap_px=0, activation="sigmoid"
+    )
+    assert probs == pytest.approx(1 / (1 + np.exp(-logits)), abs=1e-6)

@@ -51,3 +51,20 @@ def test_the_argument_is_not_changed():
     before = image.copy()
     inputs.normalise(image, mode="nuclei")
     assert (image == before).all()
+
+
+@pytest.mark.parametrize("mode", ["grey", "rgb"])
+def test_plain_modes_never_invert(mode):
+    shown = inputs.prepared(picture((230, 230, 230), (90, 90, 90)), mode=mode)
+    channels = inputs.to_channels(shown, mode=mode)
+    assert channels.shape == (40, 50, 1 if mode == "grey" else 3)
+    assert channels[0, 0].min() > 0.95
+    assert channels[15, 15].max() < 0.05
+
+
+def test_without_stretch_levels_stay_and_size_is_given():
+    image = picture((20, 40, 60), (100, 120, 140))
+    shown = inputs.prepared(image, mode="rgb", size=[20, 25], stretch=False, low_percentile=1.0)
+    assert shown.shape == (20, 25, 3)
+    assert shown[0, 0].tolist() == [20, 40, 60]
+    assert np.array_equal(inputs.prepared(image, mode="rgb", stretch=False), image)

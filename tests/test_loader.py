@@ -42,6 +42,17 @@ def test_targets_and_weights_go_by_output_name(distance):
         assert (targets["distance"] == 0.5).all()
 
 
+def test_targets_may_be_channels():
+    def drawn(epoch, index):
+        sample = numbered(epoch, index)
+        return sample._replace(target=np.ones((4, 4, 3), np.uint8), distance=None)
+
+    batches = loader.fixed_batches(drawn, n_samples=2, target_channels=3, **OPTIONS)
+    _, targets, weights = next(iter(batches.as_numpy_iterator()))
+    assert targets["classes"].shape == (2, 4, 4, 3)
+    assert list(weights) == ["classes"]
+
+
 def test_an_epoch_shorter_than_a_batch_is_refused():
     with pytest.raises(ValueError, match="crops_per_epoch=1 is less than batch_size=2"):
         loader.training_batches(

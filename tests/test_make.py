@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segline import files
+
 CHECKOUT = Path(__file__).parents[1]
 LINKED = ("Makefile", "src", ".venv", "requirements.txt", "pyproject.toml")
 
@@ -97,6 +99,38 @@ def test_settings_make_a_run_of_their_own_on_the_same_data(submitted):
     stages = planned(submitted, "submit", "config=tiny", "set=weights.w0=5 train.epochs=1")
     assert stages == ["train", "predict", "tune", "predict", "cv", "submit"]
     assert stages.count("data") == 0
+
+
+def test_class_masks_go_through_the_same_chain(folder):
+    answer = make(folder, "submit", "config=tiny_classes")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "lesion" in answer.stdout
+    run = folder / "data/runs/tiny_classes"
+    assert files.read_json(run / "fold_0/model.json")["task"]["classes"] == ["background", "lesion"]
+    summary, scores = files.read_json(run / "cv.json"), pd.read_csv(run / "scores.csv")
+    assert scores["dice"].mean() == pytest.approx(summary["mean"])
+    rows = files.read_csv(folder / "submissions/tiny_classes.csv")
+    sample = files.read_csv(folder / "data/interim/tiny_classes/sample_submission.csv")
+    assert list(rows) == list(sample)
+    assert rows["ImageId"].tolist() == sample["ImageId"].tolist()
+    assert planned(folder, "submit", "config=tiny_classes") == []
+    images = folder / "data/interim/tiny_classes/images"
+    answer = make(folder, "segment", "config=tiny_classes", f"images={images}", "out=segmented")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    table = pd.read_csv(folder / "segmented/classes.csv")
+    assert (table["background_px"] + table["lesion_px"] == table["height"] * table["width"]).all()
+    labels = files.read_labels(folder / "segmented" / f"{Path(table['image'][0]).stem}.png")
+    assert np.count_nonzero(labels) == table["lesion_px"][0]
+
+
+def test_two_stages_have_a_classifier_between_thresholds_and_scores(folder):
+    stages = planned(folder, "submit", "config=two_stage")
+    assert stages[:4] == ["synthesize", "data", "folds", "train"]
+    assert sorted(stages[4:-1]) == sorted(
+        ["predict", "predict", "tune", "classifier", "classify", "classify", "cv"]
+    )
+    assert max(stages.index(s) for s in ("tune", "classifier")) < stages.index("classify")
+    assert stages[-1] == "submit"
 
 
 def test_shipped_weights_make_the_same_csv(submitted):

@@ -50,7 +50,8 @@ def test_the_residual_net_strides_instead_of_pooling():
     assert not {"MaxPooling2D", "Conv2DTranspose"} & kinds
     assert {"UpSampling2D", "Add"} <= kinds
     strided = [x for x in net.layers if isinstance(x, keras.layers.Conv2D) and x.strides == (2, 2)]
-    assert len(strided) == 2 * 3  # a block's first convolution and its shortcut, at each halving
+    assert len(strided) == 3  # a block's first convolution, at each halving
+    assert all(layer.kernel_size == (3, 3) for layer in strided)
 
 
 def test_residual_blocks_normalise_before_they_convolve():

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 
 from segline.augment import Augmenter
-from segline.samples import Sampler, random_window, sampling_shares
+from segline.classes import Classes
+from segline.samples import (
+    ClassTeacher,
+    ObjectTeacher,
+    Sampler,
+    fold_class_weights,
+    random_window,
+    sampling_shares,
+)
 
 FULL = {"intensity": 0.6, "colour": 0.5, "blur": 0.5, "noise": 0.5, "invert": 0.2, "to_grey": 0.3}
 
@@ -29,10 +37,7 @@ def sampler(augment=True, seed=3, **settings):
         mode="nuclei",
         crop_px=64,
         augmenter=augmenter if augment else None,
-        border={},
-        w0=10.0,
-        sigma=5.0,
-        class_weights=(1.0, 1.0),
+        teach=ObjectTeacher(border={}, w0=10.0, sigma=5.0, class_weights=(1.0, 1.0)),
         seed=seed,
         **settings,
     )
@@ -111,3 +116,42 @@ def test_a_window_mirrors_what_lies_outside(side):
     assert truth.shape == (side, side)
     assert (cut[..., 0] == truth % 256).all()
     assert set(np.unique(truth)) <= set(range(600))
+
+
+THREE = Classes(("background", "road", "car"))
+LABELS = np.array([[0, 1, 2], [2, 1, 3]])
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "target", "weight"),
+    [
+        (THREE, LABELS % 3, [[0, 1, 2], [2, 1, 0]], [[0.5, 2, 8], [8, 2, 0.5]]),
+        (Classes(("b", "iris")), LABELS % 2, [[[0], [1], [0]], [[0], [1], [1]]], None),
+        (
+            Classes(THREE.names, exclusive=False),
+            LABELS,  # bits: 3 is road and car
+            [[[0, 0], [1, 0], [0, 1]], [[0, 1], [1, 0], [1, 1]]],
+            [[0.5, 2, 8], [8, 2, 8]],
+        ),
+    ],
+)
+def test_classes_become_indices_or_channels_with_their_weights(classes, labels, target, weight):
+    taught = ClassTeacher(classes, np.array([0.5, 2, 8])[: len(classes)])(labels.astype(np.int32))
+    assert taught.target.tolist() == target
+    assert taught.target.dtype == np.uint8
+    assert taught.weight.dtype == np.float32
+    if weight:
+        assert taught.weight.tolist() == weight
+
+
+def test_class_weights_of_a_fold_count_every_image():
+    images = [np.zeros((2, 2), np.int32), np.array([[1, 1], [0, 2]])]
+
+    def read(row):
+        return None, images[row]
+
+    found = fold_class_weights(read, 2, method="total_over_class", classes=THREE)
+    assert found == pytest.approx([8 / 5, 8 / 2, 8 / 1])
+    assert fold_class_weights(read, 2, method="none", classes=THREE).tolist() == [1, 1, 1]
+    assert fold_class_weights(read, 2, method=[1, 2, 9], classes=THREE).tolist() == [1, 2, 9]
+    assert fold_class_weights(read, 2, method="total_over_class") == pytest.approx([8 / 5, 8 / 3])

@@ -31,13 +31,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(folder):
+def run(folder, **options):
     segment.run(
         models=[folder / "m.keras"] * 2,
         thresholds=folder / "t.json",
         second=None,
         params=folder / "predict.json",
         images=folder / "in",
+        **options,
         out=folder / "out",
     )
 
@@ -64,3 +65,43 @@ def test_a_folder_of_unreadable_images_is_refused(folder):
     (folder / "in/a.png").write_bytes(b"no image")
     with pytest.raises(UserError, match="none of its 1 images can be read"):
         run(folder)
+
+
+class Foreground:
+    """A net of one sigmoid channel that takes what is bright for foreground."""
+
+    def probabilities(self, image, **settings):
+        return np.where(image[..., :1] > 100, 0.8, 0.3)
+
+
+@pytest.mark.parametrize("threshold", [0.25, 0.5, 0.9])
+def test_class_maps_are_cut_at_their_threshold(folder, monkeypatch, threshold):
+    monkeypatch.setattr(inference, "load", lambda path: Foreground())
+    task = {"name": "semantic", "classes": ["background", "iris"], "exclusive": True}
+    tuned = {"task": task, "final": {"thresholds": [threshold]}, "parts": {}}
+    (folder / "t.json").write_text(json.dumps(tuned))
+    run(folder)
+    labels = cv2.imread(str(folder / "out/a.png"), cv2.IMREAD_UNCHANGED)
+    n_iris = {0.25: 600, 0.5: 36 + 48, 0.9: 0}[threshold]
+    assert (labels == 1).sum() == n_iris
+    rows = (folder / "out/classes.csv").read_text().splitlines()
+    assert rows == [
+        "image,height,width,background_px,iris_px",
+        f"a.png,20,30,{600 - n_iris},{n_iris}",
+    ]
+
+
+def test_two_stages_classify_what_the_first_finds(folder, monkeypatch):
+    def judge(image, probs, threshold):
+        region = probs[..., 0] > 255 * threshold
+        return np.dstack([~region, 0.4 * region, 0.6 * region])
+
+    monkeypatch.setattr(inference, "load", lambda path: Foreground())
+    monkeypatch.setattr(inference, "load_classifier", lambda path: judge)
+    task = {"name": "two_stage", "classes": ["background", "a", "b"], "exclusive": True}
+    tuned = {"task": task, "final": {"thresholds": [0.5]}, "parts": {}}
+    (folder / "t.json").write_text(json.dumps(tuned))
+    run(folder, classifiers=[folder / "c.keras"])
+    labels = cv2.imread(str(folder / "out/a.png"), cv2.IMREAD_UNCHANGED)
+    assert np.unique(labels, return_counts=True)[1].tolist() == [600 - 84, 84]
+    assert set(np.unique(labels)) == {0, 2}

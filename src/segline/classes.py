@@ -39,6 +39,16 @@ class Classes:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def activation(self) -> str:
+        """`softmax` for three or more exclusive classes, else `sigmoid`, one logit a foreground class."""
+        return "softmax" if self.exclusive and len(self) > 2 else "sigmoid"
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The classes that the net's channels stand for: all with softmax, else the foreground's."""
+        return self.names if self.activation == "softmax" else self.names[1:]
+
 
 def from_settings(settings: Mapping[str, Any]) -> Classes | None:
     """The classes of a config's table `data`, as params/data.json has it; None for instances."""
@@ -184,6 +194,17 @@ def to_channels(labels: np.ndarray, *, n_classes: int, exclusive: bool) -> NDArr
     if exclusive:
         return labels[..., None] == np.arange(n_classes)
     return (labels[..., None] >> np.arange(n_classes - 1)) & 1 == 1
+
+
+def masks(labels: np.ndarray, classes: Classes) -> NDArray[np.bool_]:
+    """Of a label image (H, W) the mask of each foreground class, (H, W, K - 1).
+
+    >>> masks(np.array([[0, 2]]), Classes(("background", "road", "car"))).astype(int)
+    array([[[0, 0],
+            [0, 1]]])
+    """
+    channels = to_channels(labels, n_classes=len(classes), exclusive=classes.exclusive)
+    return channels[..., 1:] if classes.exclusive else channels
 
 
 def pixel_counts(labels: np.ndarray, classes: Classes) -> NDArray[np.int64]:

@@ -197,6 +197,56 @@ def tune(params: FilePath, images: FilePath, folds: FilePath, out: FilePath, oof
 
 
 @app.command()
+def classifier(
+    model: FilePath,
+    params: FilePath,
+    predict: FilePath,
+    images: FilePath,
+    folds: FilePath,
+    fold: Number,
+    out: FilePath,
+) -> None:
+    """Train the classifier of regions of one fold (two stages)."""
+    _load_tensorflow_quietly()
+    from segline.stages import classifier as stage
+
+    stage.run(
+        model=model,
+        params=params,
+        predict=predict,
+        images=images,
+        folds=folds,
+        fold=fold,
+        out=out,
+    )
+
+
+@app.command()
+def classify(
+    classifier: FilePath,
+    source: FilePath,
+    thresholds: FilePath,
+    images: FilePath,
+    folds: FilePath,
+    out: FilePath,
+    oof: Maps,
+) -> None:
+    """Turn maps of regions into class maps (two stages)."""
+    _load_tensorflow_quietly()
+    from segline.stages import classify as stage
+
+    stage.run(
+        classifier=classifier,
+        source=source,
+        thresholds=thresholds,
+        images=images,
+        folds=folds,
+        oof=oof,
+        out=out,
+    )
+
+
+@app.command()
 def second(
     params: FilePath,
     images: FilePath,
@@ -341,13 +391,20 @@ def segment(
     out: FilePath,
     model: Annotated[list[Path], typer.Option(help="model.keras, repeatable")],
     second: MaybePath = None,
+    classifier: Annotated[Optional[list[Path]], typer.Option(help="of two stages")] = None,  # noqa: UP045
 ) -> None:
-    """Instance masks of any images with trained models."""
+    """Masks of any images, of instances or classes, with trained models."""
     _load_tensorflow_quietly()
     from segline.stages import segment as stage
 
     stage.run(
-        models=model, thresholds=thresholds, second=second, params=params, images=images, out=out
+        models=model,
+        thresholds=thresholds,
+        second=second,
+        classifiers=classifier or [],
+        params=params,
+        images=images,
+        out=out,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,6 +42,7 @@ GENERATED = {
     "multichannel": "folders",
     "npz": "npz",
     "two_stage": "folders",
+    "tiny_classes": "folders",
 }
 MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
 # Names in losses.TERMS, kept here since that needs Keras.
@@ -52,6 +53,11 @@ LOSS_TERMS = (
     "dice",
     "generalised_dice",
     "iou",
+)
+
+ClassWeights = (
+    Literal["none", "inverse", "total_over_class", "median", "effective"]
+    | tuple[Annotated[float, Field(ge=0)], ...]
 )
 
 
@@ -126,10 +132,14 @@ class Input(Table):
     """What of an image the net sees.
 
     `nuclei` is one grey channel, stretched by the image's percentiles and inverted where the background
-    is bright, so that nuclei are always the bright side; `rgb` is three channels, only stretched.
+    is bright, so that nuclei are always the bright side; `grey` is the same without inversion, `rgb`
+    three channels. Without `stretch` levels stay as they are. `size` (height, width), for semantic sets,
+    is what every image is brought to before anything else; its maps come back to its own size.
     """
 
-    mode: Literal["nuclei", "rgb"] = "nuclei"
+    mode: Literal["nuclei", "grey", "rgb"] = "nuclei"
+    size: tuple[Count, Count] | None = None
+    stretch: bool = True
     low_percentile: Annotated[float, Field(ge=0, lt=50)] = 1.0
     high_percentile: Annotated[float, Field(gt=50, le=100)] = 99.8
 
@@ -154,11 +164,15 @@ class Target(Table):
 
 
 class Weights(Table):
-    """The U-Net pixel weight map; `class_weights` are taken over the whole training fold."""
+    """Pixel weights: of classes, and for instances (`w0`, `sigma`) the U-Net weight map's.
+
+    `class_weights` is a method, applied to the pixels of the whole training fold, or one number a class,
+    the background first.
+    """
 
     w0: Annotated[float, Field(ge=0)] = 10.0
     sigma: Positive = 5.0
-    class_weights: Literal["none", "inverse", "total_over_class", "median", "effective"] = "none"
+    class_weights: ClassWeights = "none"
 
 
 class Augment(Table):
@@ -189,6 +203,24 @@ class Model(Table):
     max_width: Count = 1024
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weights: Literal["none", "imagenet"] = "none"
+
+
+class Regions(Table):
+    """The second net of two_stage sets, which classifies the crop around each region.
+
+    A crop is a square around the middle of a region's box, of its longer side plus `margin` times that on
+    each side, brought to `size_px`. Regions below `min_size_px` are dropped. `class_weights` as in
+    `weights`, over the training crops of each class.
+    """
+
+    margin: Annotated[float, Field(ge=0)] = 0.25
+    size_px: Annotated[int, Field(ge=16)] = 48
+    min_size_px: Annotated[int, Field(ge=0)] = 20
+    class_weights: ClassWeights = "median"
+    model: Model = Model(name="classifier", width=16, depth=3, dropout=0.2)
+    epochs: Count = 40
+    batch_size: Count = 32
+    learning_rate: Positive = 2e-3
 
 
 class Loss(Table):
@@ -269,7 +301,9 @@ class Predict(Table):
 
 
 class Tune(Table):
-    """The grid on which thresholds are searched by the competition's metric.
+    """The grid on which thresholds are searched by the task's metric.
+
+    `class_threshold` is for each sigmoid channel of semantic sets; all else is for instances.
 
     `surface` is the map that seeds are cut from and that is flooded (`none`: connected components). The
     second stage compares segmentations at the tuned seed threshold plus each offset and drops objects
@@ -287,6 +321,10 @@ class Tune(Table):
         0.75,
     )
     min_size_px: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Several] = (10, 20, 30, 45, 60)
+    class_threshold: Annotated[tuple[Unit, ...], Several] = (
+        *(k / 20 for k in range(1, 20)),
+        *(0.975, 0.99),
+    )
     fill_holes: bool = True
     surface: Literal["none", "body", "distance"] = "body"
     second_stage: bool = False
@@ -316,6 +354,7 @@ class Config(Table):
     train: Train = Train()
     predict: Predict = Predict()
     tune: Tune = Tune()
+    regions: Regions = Regions()
 
     @model_validator(mode="after")
     def _folds_exist(self) -> Config:
@@ -330,9 +369,27 @@ class Config(Table):
                 f"train.crop_px={self.train.crop_px} must be a multiple of {step} "
                 f"(model.stem * 2**model.depth)"
             )
+        self._check_task()
         if self.tune.surface == "distance" and not self.target.distance:
             raise ValueError("tune.surface=distance needs target.distance=true")
         return self
+
+    def _check_task(self) -> None:
+        is_instances = self.data.task == "instances"
+        if is_instances and self.input.size:
+            raise ValueError("input.size goes with task=semantic or two_stage")
+        if not is_instances and self.input.mode == "nuclei":
+            raise ValueError(
+                f"input.mode=nuclei is for instances; task={self.data.task} has grey or rgb"
+            )
+        if not is_instances and (self.target.distance or self.tune.second_stage):
+            raise ValueError("target.distance and tune.second_stage go with task=instances")
+        two = ("background", "object")
+        names = self.data.classes if self.data.task == "semantic" else two
+        _check_numbers("weights.class_weights", self.weights.class_weights, names)
+        _check_numbers(
+            "regions.class_weights", self.regions.class_weights, self.data.classes or two
+        )
 
     @property
     def folds(self) -> tuple[int, ...]:
@@ -350,13 +407,23 @@ class Config(Table):
         train["train"] = {
             key: value for key, value in train["train"].items() if key not in ("folds", "threads")
         }
+        task = {"name": self.data.task, "classes": everything["data"]["classes"]}
+        train["task"] = task | {"exclusive": self.data.exclusive}
         train["train"]["skip"] = []  # filled from the file by whoever writes the settings
         return {
             "data": everything["data"],
             "train": train,
             "predict": everything["predict"],
-            "tune": everything["tune"] | {"unseen": everything["train"]["without"]},
+            "regions": everything["regions"]
+            | {"task": train["task"], "seed": everything["train"]["seed"]},
+            "tune": everything["tune"]
+            | {"unseen": everything["train"]["without"], "task": train["task"]},
         }
+
+
+def _check_numbers(key: str, weights: str | tuple[float, ...], names: Sequence[str]) -> None:
+    if not isinstance(weights, str) and len(weights) != len(names):
+        raise ValueError(f"{key} has {len(weights)} numbers for the classes {', '.join(names)}")
 
 
 def filled(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:

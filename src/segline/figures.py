@@ -13,7 +13,10 @@ from matplotlib.figure import Figure
 from skimage.segmentation import find_boundaries
 
 TRUE_COLOUR, FOUND_COLOUR = (60, 220, 60), (255, 70, 200)
-CLASS_COLOURS = np.array([(20, 20, 30), (70, 140, 220), (250, 200, 60)], np.uint8)
+CLASS_COLOURS = np.array(
+    [(20, 20, 30), (70, 140, 220), (250, 200, 60), (220, 70, 80), (90, 200, 110), (170, 90, 210)],
+    np.uint8,
+)
 
 
 def outlined(
@@ -35,7 +38,12 @@ def heat(values: np.ndarray, *, high: float | None = None) -> np.ndarray:
 
 
 def classes(target: np.ndarray) -> np.ndarray:
-    """Class indices (H, W) in the colours of background, body and border."""
+    """Class indices (H, W), or channels (H, W, n) of 0 and 1, in colours, the background dark.
+
+    Of channels that overlap the last is shown; beyond the palette classes share its last colour.
+    """
+    if target.ndim == 3:
+        target = (target * np.arange(1, target.shape[2] + 1)).max(axis=2)
     return CLASS_COLOURS[np.minimum(target, len(CLASS_COLOURS) - 1)]
 
 
@@ -94,15 +102,17 @@ def result_row(
 ) -> list[np.ndarray]:
     """Four captioned pictures of an image's most crowded part: itself, maps, true and found outlines.
 
-    `image` (H, W, 3) uint8, `probs` (H, W, 3) uint8 of background, body and border, label images (H, W).
+    `image` (H, W, 3) uint8, `probs` (H, W, n) uint8, label images (H, W). Two maps are shown; of three or
+    more the first is the background and left out.
     """
     part = _most_crowded(truth, crop_px)
     image = stretched(image[part])
-    body, border = probs[part][..., 1], probs[part][..., 2]
-    maps = np.dstack([np.maximum(body, border)] * 2 + [body])
+    shown = probs[part][..., 1:3] if probs.shape[2] > 2 else probs[part]
+    first, second = shown[..., 0], shown[..., -1]
+    maps = np.dstack([np.maximum(first, second)] * 2 + [first])
     pictures = {
         caption: outlined(image, None, None),
-        "p(body) white, p(border) yellow": outlined(maps, None, None),
+        "maps: first white, second yellow": outlined(maps, None, None),
         "true (green)": outlined(image, truth[part], None),
         "found (magenta)": outlined(image, None, found[part]),
     }

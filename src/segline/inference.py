@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import keras
 import numpy as np
+from scipy.special import softmax
 
-from segline import inputs
+from segline import inputs, regions, resize, tasks
 from segline.config import filled, multiple_of
 from segline.files import read_json
 
@@ -18,18 +18,25 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 class Net(NamedTuple):
-    """A trained model, the multiple its sides must be, its `input` table, what it was trained without."""
+    """A trained model and what of its settings prediction needs."""
 
     model: keras.Model
-    multiple: int
-    normalisation: dict[str, Any]
-    unseen: tuple[str, ...]  # modalities
+    multiple: int  # that its sides must be
+    normalisation: dict[str, Any]  # its `input` table
+    activation: str  # of the output `classes`
+    unseen: tuple[str, ...]  # modalities it was trained without
 
     def probabilities(self, image: np.ndarray, **settings: Any) -> np.ndarray:
-        """Maps (H, W, n) of an RGB image (H, W, 3) uint8; settings as in `probability_map`."""
-        shown = inputs.normalise(image, **self.normalisation)
+        """Maps (H, W, n) of an RGB image (H, W, 3) uint8; settings as in `probability_map`.
+
+        A net of images of one size predicts at that size; its maps come back to the image's.
+        """
+        shown = inputs.prepared(image, **self.normalisation)
         channels = inputs.to_channels(shown, mode=self.normalisation["mode"])
-        return probability_map(self.model, channels, multiple=self.multiple, **settings)
+        probs = probability_map(
+            self.model, channels, multiple=self.multiple, activation=self.activation, **settings
+        )
+        return resize.smooth(probs, image.shape[:2])
 
 
 def load(path: Path) -> Net:
@@ -39,8 +46,36 @@ def load(path: Path) -> Net:
         model=keras.saving.load_model(path, compile=False),
         multiple=multiple_of(settings["model"]),
         normalisation=settings["input"],
+        activation=tasks.of(settings["task"]).activation,
         unseen=tuple(settings["train"]["without"]),
     )
+
+
+class Judge(NamedTuple):
+    """The classifier of two stages and its settings (params/regions.json)."""
+
+    model: keras.Model
+    settings: dict[str, Any]
+
+    def __call__(self, image: np.ndarray, probs: np.ndarray, threshold: float) -> np.ndarray:
+        """Class maps (H, W, K) in 0..1 of an RGB image and its regions' map (H, W, 1) uint8."""
+        names = ("margin", "size_px")
+        found = regions.find(probs, threshold=threshold, min_size_px=self.settings["min_size_px"])
+        crops = regions.crops(image, found, **{name: self.settings[name] for name in names})
+        return regions.painted(found, softmax(crop_logits(self.model, crops), axis=1))
+
+
+def load_classifier(path: Path) -> Judge:
+    """The classifier at `path` (classifier.keras) with the settings beside it."""
+    settings = filled("regions", read_json(path.with_suffix(".json")))
+    return Judge(keras.saving.load_model(path, compile=False), settings)
+
+
+def crop_logits(model: keras.Model, crops: np.ndarray, *, batch: int = 64) -> np.ndarray:
+    """Logits (n, K) float32 of crops (n, S, S, 3) uint8."""
+    shown = [crops[i : i + batch].astype(np.float32) / 255 for i in range(0, len(crops), batch)]
+    logits = [keras.ops.convert_to_numpy(model(part, training=False)["classes"]) for part in shown]
+    return np.concatenate([np.zeros((0, model.output["classes"].shape[-1]), np.float32), *logits])
 
 
 def probability_map(
@@ -52,10 +87,12 @@ def probability_map(
     tile_px: int,
     overlap_px: int,
     scales: Sequence[float] = (1.0,),
+    activation: str = "softmax",
 ) -> np.ndarray:
     """Probabilities (H, W, n) float32 of an image (H, W, C) float32, any H and W.
 
-    The channels are the softmax of the output `classes`, then, if the net has it, `distance` in 0..1.
+    The channels are the softmax or sigmoid (`activation`) of the output `classes`, then, if the net has
+    it, `distance` in 0..1.
 
     The net takes sides that are a `multiple`; others are padded by mirroring.
     `symmetries` 1, 2, 4 or 8 averages over the first so many of the square's symmetries, `scales` over
@@ -64,10 +101,10 @@ def probability_map(
     """
 
     def predict(tile: np.ndarray) -> np.ndarray:
-        return _mean_over_symmetries(model, tile, symmetries, multiple)
+        return _mean_over_symmetries(model, tile, symmetries, multiple, activation)
 
     maps = [
-        _resized(
+        resize.smooth(
             _blended(predict, _scaled(image, scale), tile_px=tile_px, overlap_px=overlap_px),
             image.shape[:2],
         )
@@ -78,37 +115,29 @@ def probability_map(
 
 def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return _resized(image, (height, width))
-
-
-def _resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """(H, W, C) float32 at another size, pixel centres kept in place; averaged when it shrinks."""
-    if array.shape[:2] == shape:
-        return array
-    shrinks = shape[0] < array.shape[0]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = cv2.resize(array, (shape[1], shape[0]), interpolation=how)
-    return resized.reshape(*shape, array.shape[2])
+    return resize.smooth(image, (height, width))
 
 
 def _mean_over_symmetries(
-    model: keras.Model, image: np.ndarray, symmetries: int, multiple: int
+    model: keras.Model, image: np.ndarray, symmetries: int, multiple: int, activation: str
 ) -> np.ndarray:
     """Each symmetry goes through the net alone, so that memory does not grow with their number."""
     total: np.ndarray | None = None
     padded, (height, width) = _padded(image, multiple=multiple)
     for turns, mirror in list(_symmetries())[:symmetries]:
         turned = np.rot90(padded[:, ::-1] if mirror else padded, turns)
-        back = np.rot90(_activated(model, np.ascontiguousarray(turned)), -turns)
+        back = np.rot90(_activated(model, np.ascontiguousarray(turned), activation), -turns)
         back = back[:, ::-1] if mirror else back
         total = back if total is None else total + back
     assert total is not None
     return (total / symmetries)[:height, :width]
 
 
-def _activated(model: keras.Model, image: np.ndarray) -> np.ndarray:
+def _activated(model: keras.Model, image: np.ndarray, activation: str) -> np.ndarray:
     logits = model(image[None], training=False)
-    parts = [keras.ops.softmax(logits["classes"])]
+    parts = [
+        {"softmax": keras.ops.softmax, "sigmoid": keras.ops.sigmoid}[activation](logits["classes"])
+    ]
     if "distance" in logits:
         parts.append(keras.ops.sigmoid(logits["distance"]))
     return np.concatenate([keras.ops.convert_to_numpy(part)[0] for part in parts], axis=-1)

@@ -1,13 +1,34 @@
-"""What the net sees of an image: stretched contrast, nuclei on the bright side."""
+"""What the net sees of an image: its size, stretched contrast, nuclei on the bright side."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from segline import resize
+
 DARK_MEDIAN = 64  # of 255: a background below this is dark, whatever lies on it
 STAINED_CHROMA = 8  # mean of (largest - smallest channel) above which an image is stained
 MOST_GAIN = 3.0
+
+
+def prepared(
+    image: np.ndarray,
+    *,
+    mode: str,
+    size: Sequence[int] | None = None,
+    stretch: bool = True,
+    **percentiles: float,
+) -> np.ndarray:
+    """An (H, W, 3) uint8 RGB image as a config's `input` table wants it, uint8.
+
+    It is brought to `size` (H, W) first, then normalised by its `percentiles` unless `stretch` is off.
+    """
+    if size:
+        image = resize.smooth(image, (size[0], size[1]))
+    return normalise(image, mode=mode, **percentiles) if stretch else image
 
 
 def has_bright_background(image: np.ndarray, *, low: float, high: float) -> bool:
@@ -30,8 +51,8 @@ def normalise(
     """Stretch each channel of an (H, W, 3) uint8 RGB image to 0..255 by its own percentiles.
 
     A stain's tint thereby becomes neutral. A channel with little contrast is stretched no more than
-    `MOST_GAIN` times as much as the one with most, so that its noise stays small. In mode `nuclei` an
-    image with a bright background is inverted. A constant image becomes all 0.
+    `MOST_GAIN` times as much as the one with most, so that its noise stays small. In mode `nuclei`, and in
+    no other, an image with a bright background is inverted. A constant image becomes all 0.
     """
     flat = image.reshape(-1, 3)
     lows, highs = np.percentile(flat, [low_percentile, high_percentile], axis=0)
@@ -45,6 +66,6 @@ def normalise(
 
 def to_channels(image: np.ndarray, *, mode: str) -> np.ndarray:
     """Turn a normalised (H, W, 3) uint8 image into the net's (H, W, 1 or 3) float32 in 0..1."""
-    if mode == "nuclei":
+    if mode != "rgb":
         image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
     return image.astype(np.float32) / np.float32(255)

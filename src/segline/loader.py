@@ -22,11 +22,13 @@ def training_batches(
     first_epoch: int,
     last_epoch: int,
     threads: int,
+    target_channels: int | None = None,
     distance: bool = False,
 ) -> tf.data.Dataset:
     """Batches of (image, targets, weights) for the epochs first_epoch..last_epoch - 1, in order.
 
-    Targets and weights are dicts by the net's output: `classes` and, if wanted, `distance`.
+    Targets and weights are dicts by the net's output: `classes` and, if wanted, `distance`. Targets of
+    classes are (N, S, S) indices, or (N, S, S, target_channels).
     The order is that of the sample numbers whatever the number of threads, so a run that starts again
     at an epoch sees what it would have seen. A last part of a batch is dropped in each epoch.
     """
@@ -36,7 +38,8 @@ def training_batches(
     numbers = tf.data.Dataset.range(first_epoch * per_epoch, last_epoch * per_epoch)
     samples = numbers.map(
         _as_tensors(
-            lambda number: sampler(*divmod(int(number), per_epoch)), crop_px, channels, distance
+            lambda number: sampler(*divmod(int(number), per_epoch)),
+            _shapes(crop_px, channels, target_channels, distance),
         ),
         num_parallel_calls=threads,
         deterministic=True,
@@ -51,31 +54,47 @@ def fixed_batches(
     channels: int,
     batch_size: int,
     n_samples: int,
+    target_channels: int | None = None,
     distance: bool = False,
 ) -> tf.data.Dataset:
     """Batches of the first `n_samples` samples of epoch 0, all of them, the same at every pass."""
     samples = tf.data.Dataset.range(n_samples).map(
-        _as_tensors(lambda number: sampler(0, int(number)), crop_px, channels, distance)
+        _as_tensors(
+            lambda number: sampler(0, int(number)),
+            _shapes(crop_px, channels, target_channels, distance),
+        )
     )
     return samples.batch(batch_size).cache().prefetch(1)
 
 
-def _as_tensors(
-    draw: Callable[[int], Sample], crop_px: int, channels: int, distance: bool
-) -> Callable:
+def _shapes(
+    crop_px: int, channels: int, target_channels: int | None, distance: bool
+) -> dict[str, tuple[int, ...]]:
+    """Shapes of the fields of `Sample` that are wanted."""
+    square = (crop_px, crop_px)
+    target = square if target_channels is None else (*square, target_channels)
+    shapes: dict[str, tuple[int, ...]] = {
+        "image": (*square, channels),
+        "target": target,
+        "weight": square,
+    }
+    return shapes | ({"distance": square} if distance else {})
+
+
+def _as_tensors(draw: Callable[[int], Sample], shapes: dict[str, tuple[int, ...]]) -> Callable:
     """A function for `Dataset.map` from a number to (image, targets, weights)."""
-    shapes = {"image": (crop_px, crop_px, channels)}
+    types = [tf.uint8 if name == "target" else tf.float32 for name in shapes]
+
+    def fields(number: int) -> tuple:
+        sample = draw(number)
+        return tuple(getattr(sample, name) for name in shapes)
 
     def load(number: tf.Tensor) -> tuple:
-        types = (tf.float32, tf.uint8, tf.float32, tf.float32)
-        drawn = tf.numpy_function(lambda n: tuple(draw(n)), [number], types, stateful=False)
-        image, target, weight, depth = (
-            tf.ensure_shape(tensor, shapes.get(name, (crop_px, crop_px)))
-            for name, tensor in zip(Sample._fields, drawn, strict=True)
-        )
-        if not distance:
+        drawn = tf.numpy_function(fields, [number], types, stateful=False)
+        image, target, weight, *depth = map(tf.ensure_shape, drawn, shapes.values())
+        if not depth:
             return image, {"classes": target}, {"classes": weight}
         both = {"classes": weight, "distance": weight}
-        return image, {"classes": target, "distance": depth}, both
+        return image, {"classes": target, "distance": depth[0]}, both
 
     return load

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segline import inputs, maps
+from segline import inputs, maps, resize
 from segline.errors import UserError
 from segline.files import read_csv, read_image, read_json, read_labels
 
@@ -87,7 +87,10 @@ def data_hash(images_path: Path) -> str:
 
 
 class PairReader:
-    """Reads row `i` as (normalised image, labels), keeping at most `CACHE_BYTES` in memory."""
+    """Reads row `i` as (image, labels), keeping at most `CACHE_BYTES` in memory.
+
+    The image is `inputs.prepared` by the table `input`; the labels are brought to its size.
+    """
 
     def __init__(self, images: pd.DataFrame, *, root: Path, normalisation: dict) -> None:
         self._image_paths = [root / path for path in images["image"]]
@@ -102,8 +105,11 @@ class PairReader:
             if row in self._cache:
                 self._cache.move_to_end(row)
                 return self._cache[row]
-        image = inputs.normalise(read_image(self._image_paths[row]), **self._normalisation)
-        pair = image, read_labels(self._label_paths[row])
+        image = inputs.prepared(read_image(self._image_paths[row]), **self._normalisation)
+        labels = read_labels(self._label_paths[row])
+        if self._normalisation.get("size"):
+            labels = resize.nearest(labels, image.shape[:2])
+        pair = image, labels
         with self._lock:
             if row not in self._cache:
                 self._cache[row] = pair

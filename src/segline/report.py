@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from segline import submission
+from segline import class_submission, submission
 from segline.errors import UserError
 from segline.files import read_csv, read_json
 
@@ -58,7 +58,7 @@ def _standing(path: Path, samples: dict[str, set[str]], interim: Path) -> Standi
     solution = interim / dataset / "solution.csv"
     if solution.exists():
         try:
-            result = submission.score(path, solution)
+            result = class_submission.scored(path, solution)
         except UserError as error:
             fault = str(error)
     return Standing(path.stem, dataset, len(found), foreign, result, cv, fault)

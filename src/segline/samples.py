@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import pandas as pd
 
+from segline import classes as semantic
 from segline import inputs, labels, targets, weights
 from segline.augment import Augmenter
+from segline.classes import Classes
 
 ReadPair = Callable[[int], tuple[np.ndarray, np.ndarray]]
 
@@ -18,15 +21,68 @@ ReadPair = Callable[[int], tuple[np.ndarray, np.ndarray]]
 class Sample(NamedTuple):
     """One training crop of side S.
 
-    `image` (S, S, C) float32 in 0..1, `target` (S, S) uint8 class indices, `weight` (S, S) float32 with
-    mean near 1 over the training fold, `distance` (S, S) float32 in 0..1, how deep in its object a
-    pixel lies.
+    `image` (S, S, C) float32 in 0..1, `target` uint8 class indices (S, S) or independent channels of 0 and
+    1 (S, S, n), `weight` (S, S) float32 with mean near 1 over the training fold, `distance` (S, S) float32
+    in 0..1, how deep in its object a pixel lies; None where there are no objects.
     """
 
     image: np.ndarray
     target: np.ndarray
     weight: np.ndarray
-    distance: np.ndarray
+    distance: np.ndarray | None = None
+
+
+class Taught(NamedTuple):
+    """What a crop's label image becomes: `target`, `weight` and `distance` of `Sample`, unscaled."""
+
+    target: np.ndarray
+    weight: np.ndarray
+    distance: np.ndarray | None = None
+
+
+Teach = Callable[[np.ndarray], Taught]
+
+
+@dataclass(frozen=True)
+class ObjectTeacher:
+    """Teaches objects: three classes with a border, the U-Net weight map, the distance."""
+
+    border: dict[str, Any]
+    w0: float
+    sigma: float
+    class_weights: tuple[float, float]
+
+    def __call__(self, truth: np.ndarray) -> Taught:
+        """`truth` (S, S) int32 labels; one that was cut into pieces becomes several objects."""
+        truth = labels.split_components(truth)
+        return Taught(
+            target=targets.body_border(truth, **self.border),
+            weight=weights.unet_weight_map(
+                truth, w0=self.w0, sigma=self.sigma, class_weights=self.class_weights
+            ),
+            distance=targets.distance(truth),
+        )
+
+
+@dataclass(frozen=True)
+class ClassTeacher:
+    """Teaches classes: indices for softmax, channels for sigmoid, weights by class.
+
+    `class_weights` (K,) are by class, the background first. Where classes overlap a pixel has the largest
+    weight of its classes.
+    """
+
+    classes: Classes
+    class_weights: np.ndarray
+
+    def __call__(self, truth: np.ndarray) -> Taught:
+        """`truth` (S, S) int32 is a label image as `segline.classes` defines it."""
+        masks = semantic.masks(truth, self.classes)
+        background, *others = self.class_weights.astype(np.float32)
+        weight = np.where(masks.any(axis=-1), (masks * np.array(others)).max(axis=-1), background)
+        is_softmax = self.classes.activation == "softmax"
+        target = truth if is_softmax else masks
+        return Taught(target=target.astype(np.uint8), weight=weight.astype(np.float32))
 
 
 class Sampler:
@@ -38,6 +94,8 @@ class Sampler:
         Rows of images.csv to draw from (columns `modality`, `height`, `width`).
     read
         Gives for a row number the normalised image (H, W, 3) uint8 and its labels (H, W) int32.
+    teach
+        Makes target and weight from a crop's labels.
     augmenter
         None for plain crops (validation).
     modality_power
@@ -53,18 +111,14 @@ class Sampler:
         mode: str,
         crop_px: int,
         augmenter: Augmenter | None,
-        border: dict[str, Any],
-        w0: float,
-        sigma: float,
-        class_weights: tuple[float, float],
+        teach: Teach,
         modality_power: float = 1.0,
         seed: int = 0,
     ) -> None:
         if images.empty:
             raise ValueError("no images to draw samples from")
         self._read, self._mode, self._crop_px, self._seed = read, mode, crop_px, seed
-        self._augmenter, self._border = augmenter, border
-        self._weighting: dict[str, Any] = {"w0": w0, "sigma": sigma, "class_weights": class_weights}
+        self._augmenter, self._teach = augmenter, teach
         self._cumulative = np.cumsum(sampling_shares(images["modality"], power=modality_power))
         self.weight_scale = 1.0
         self.weight_scale = 1.0 / self._mean_weight()
@@ -79,15 +133,12 @@ class Sampler:
         image, truth = random_window(image, truth, side=side, inner=self._crop_px, rng=rng)
         if self._augmenter:
             image, truth = self._augmenter(image, truth, seed=key)
-        return self._finished(image, labels.split_components(truth))
-
-    def _finished(self, image: np.ndarray, truth: np.ndarray) -> Sample:
-        weight = weights.unet_weight_map(truth, **self._weighting)
+        taught = self._teach(truth)
         return Sample(
             image=inputs.to_channels(image, mode=self._mode),
-            target=targets.body_border(truth, **self._border),
-            weight=weight * np.float32(self.weight_scale),
-            distance=targets.distance(truth),
+            target=taught.target,
+            weight=taught.weight * np.float32(self.weight_scale),
+            distance=taught.distance,
         )
 
     def _mean_weight(self, n_samples: int = 32) -> float:
@@ -96,14 +147,26 @@ class Sampler:
         return float(np.mean(means))
 
 
-def fold_class_weights(images: pd.DataFrame, read: ReadPair, *, method: str) -> tuple[float, float]:
-    """Weights of (background, object) from the pixels of all images; `none` weighs both alike."""
+def fold_class_weights(
+    read: ReadPair, n_images: int, *, method: str | Sequence[float], classes: Classes | None = None
+) -> np.ndarray:
+    """Weights (K,) by class, the background first, from the pixels of all images; K = 2 for objects.
+
+    `none` weighs all alike; numbers are taken as they are.
+    """
+    count = (lambda truth: semantic.pixel_counts(truth, classes)) if classes else _object_pixels
+    if not isinstance(method, str):
+        return np.array(method, float)
     if method == "none":
-        return (1.0, 1.0)
-    objects = sum(int(np.count_nonzero(read(row)[1])) for row in range(len(images)))
-    pixels = int((images["height"] * images["width"]).sum())
-    background, body = weights.class_weights(np.array([pixels - objects, objects]), method=method)
-    return float(background), float(body)
+        return np.ones(len(classes) if classes else 2)
+    pixels = sum(count(read(row)[1]) for row in range(n_images))
+    return weights.class_weights(pixels, method=method)
+
+
+def _object_pixels(truth: np.ndarray) -> np.ndarray:
+    """Pixels of (background, objects)."""
+    inside = np.count_nonzero(truth)
+    return np.array([truth.size - inside, inside])
 
 
 def sampling_shares(modality: pd.Series, *, power: float) -> np.ndarray:

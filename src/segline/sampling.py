@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from segline import tasks
 from segline.augment import Augmenter
 from segline.errors import UserError
 from segline.manifest import PairReader
-from segline.samples import Sampler, fold_class_weights
+from segline.samples import Sampler
 
 
 def samplers(table: pd.DataFrame, fold: int, settings: dict[str, Any]) -> tuple[Sampler, Sampler]:
@@ -19,19 +19,13 @@ def samplers(table: pd.DataFrame, fold: int, settings: dict[str, Any]) -> tuple[
 
     `table` has the columns of images.csv and `fold`; `settings` is the content of params/train.json.
     """
-    unseen = table["modality"].isin(_known(settings["train"]["without"], table["modality"]))
-    skipped = table["image_id"].isin(settings["train"]["skip"])
-    fitted_on = (table["fold"] != fold) & ~unseen & ~skipped
-    parts = [table[fitted_on], table[table["fold"] == fold]]
+    parts = [table[fitted_on(table, fold, settings["train"])], table[table["fold"] == fold]]
     readers = [PairReader(part, root=Path.cwd(), normalisation=settings["input"]) for part in parts]
-    train, weights = settings["train"], settings["weights"]
+    train, task = settings["train"], tasks.of(settings["task"])
     common: dict[str, Any] = {
         "mode": settings["input"]["mode"],
         "crop_px": train["crop_px"],
-        "border": _border(settings["target"]),
-        "w0": weights["w0"],
-        "sigma": weights["sigma"],
-        "class_weights": fold_class_weights(parts[0], readers[0], method=weights["class_weights"]),
+        "teach": task.teacher(readers[0], len(parts[0]), settings),
         "seed": train["seed"],
     }
     fitting = Sampler(
@@ -42,6 +36,12 @@ def samplers(table: pd.DataFrame, fold: int, settings: dict[str, Any]) -> tuple[
         **common,
     )
     return fitting, Sampler(parts[1], readers[1], augmenter=None, **common)
+
+
+def fitted_on(table: pd.DataFrame, fold: int, train: dict[str, Any]) -> pd.Series:
+    """The rows (N,) bool that the nets of `fold` are fitted on, by the table `train` of its settings."""
+    unseen = table["modality"].isin(_known(train["without"], table["modality"]))
+    return (table["fold"] != fold) & ~unseen & ~table["image_id"].isin(train["skip"])
 
 
 def _known(names: list[str], modality: pd.Series) -> list[str]:
@@ -56,11 +56,14 @@ def _known(names: list[str], modality: pd.Series) -> list[str]:
 
 def channels(settings: dict[str, Any]) -> int:
     """Number of channels of the net's input."""
-    return 1 if settings["input"]["mode"] == "nuclei" else 3
+    return 3 if settings["input"]["mode"] == "rgb" else 1
 
 
-def _border(target: dict[str, Any]) -> dict[str, Any]:
-    """The target table as keyword arguments of `targets.body_border`."""
-    areas = [*target["border_area_px"], np.inf]
-    widths = tuple(zip(areas, target["border_px"], strict=True))
-    return {"widths": widths, "gap_px": target["gap_px"]}
+def sizes(settings: dict[str, Any]) -> dict[str, Any]:
+    """What the loader must know of a sample's arrays, as its keyword arguments."""
+    return {
+        "crop_px": settings["train"]["crop_px"],
+        "channels": channels(settings),
+        "target_channels": tasks.of(settings["task"]).target_channels,
+        "distance": settings["target"]["distance"],
+    }

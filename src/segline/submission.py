@@ -114,11 +114,11 @@ def check(
             raise UserError(f"{path}: image {image_id} has an empty row; write '{NOTHING}' there")
         if shapes is not None and image_id not in shapes:
             raise UserError(f"{path}: image {image_id} is not in the table of images")
-        decode(image_id, rles, shapes[image_id] if shapes else _column_for(rles), path)
+        decode(image_id, rles, shapes[image_id] if shapes else column_for(rles), path)
     return sum(map(len, rows.values()))
 
 
-def _column_for(rles: list[str]) -> tuple[int, int]:
+def column_for(rles: list[str]) -> tuple[int, int]:
     """A one-column image just long enough for all runs; (1, 1) if they are no numbers."""
     ends = [1]
     for encoded in rles:

@@ -67,16 +67,22 @@ def best(scores: np.ndarray, axes: dict[str, Sequence[float]]) -> Thresholds:
     """
     shape = tuple(len(axes[name]) for name in Thresholds._fields)
     mean = scores.mean(axis=0).reshape(shape)
-    return grid(axes)[int(np.argmax(_neighbourhood_mean(mean)))]
+    return grid(axes)[int(np.ravel_multi_index(flattest(mean), shape))]
 
 
-def _neighbourhood_mean(values: np.ndarray) -> np.ndarray:
+def flattest(values: np.ndarray) -> tuple[int, ...]:
+    """Index of the largest mean of a value and its neighbours on the grid, `values` of any dimension.
+
+    >>> flattest(np.array([0.0, 9.0, 0.0, 6.0, 6.0, 6.0]))
+    (4,)
+    """
     padded = np.pad(values, 1, mode="edge")
     shifted = [
         padded[tuple(slice(1 + d, 1 + d + n) for d, n in zip(step, values.shape, strict=True))]
         for step in itertools.product((-1, 0, 1), repeat=values.ndim)
     ]
-    return np.mean(shifted, axis=0)
+    best = np.argmax(np.mean(shifted, axis=0))
+    return tuple(int(i) for i in np.unravel_index(best, values.shape))
 
 
 def parts(images: pd.DataFrame, *, unseen: Sequence[str] = ()) -> pd.Series:

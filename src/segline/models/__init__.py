@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from segline import tasks
 from segline.errors import UserError
 from segline.models.classifier import classifier
 from segline.models.efficientnet_unet import efficientnet_unet
@@ -20,7 +21,6 @@ MODELS = {
     "classifier": classifier,
 }
 PRETRAINED = ("efficientnet_unet",)
-CLASSES = {"classes": 3}  # background, body, border
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
@@ -60,7 +60,7 @@ def from_settings(settings: dict[str, Any], *, fetch: bool = True) -> keras.Mode
     return build(
         name,
         channels=channels(settings),
-        outputs=CLASSES | ({"distance": 1} if settings["target"]["distance"] else {}),
+        outputs=tasks.of(settings["task"]).outputs(settings),
         seed=settings["train"]["seed"],
         **size,
     )

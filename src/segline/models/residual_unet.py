@@ -56,7 +56,9 @@ def residual_unet(
 
 def _residual(filters: int, *, strides: int) -> Block:
     def apply(x: keras.KerasTensor) -> keras.KerasTensor:
-        shortcut = layers.Conv2D(filters, 1, strides=strides, use_bias=False)(x)
+        # Every second pixel, then 1x1: a strided 1x1 convolution of fewer than 16 channels crashes oneDNN.
+        shortcut = layers.AveragePooling2D(1, strides=strides)(x) if strides > 1 else x
+        shortcut = layers.Conv2D(filters, 1, use_bias=False)(shortcut)
         x = _convolution(filters, strides)(_normalised(x))
         x = _convolution(filters, 1)(_normalised(x))
         return layers.Add()([x, shortcut])

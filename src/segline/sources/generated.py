@@ -159,6 +159,20 @@ def _two_stage(out: Path, seed: int) -> Written:
     return train, test
 
 
+def _tiny_classes(out: Path, seed: int) -> Written:
+    """The middle of skin pictures: small enough for tests of the whole chain."""
+
+    def paint(rng: np.random.Generator, _: int) -> Scene:
+        scene = lesions.paint(rng)
+        return Scene(scene.image[32:96, 32:88], scene.mask[32:96, 32:88])
+
+    train, test = _painted("spot", 10, 3, seed, paint)
+    _write_images(out, train, test)
+    for item in train:
+        files.write_image(out / f"masks/{item.image_id}.png", item.scene.mask)
+    return train, test
+
+
 def _write_images(out: Path, train: Sequence[Item], test: Sequence[Item]) -> None:
     for folder, items in (("images", train), ("test_images", test)):
         for item in items:
@@ -186,4 +200,5 @@ SETS: dict[str, tuple[int, Callable[[Path, int], Written]]] = {  # number of cla
     "multichannel": (len(scans.CLASSES), _multichannel),
     "npz": (2, _npz),
     "two_stage": (len(smears.CLASSES), _two_stage),
+    "tiny_classes": (2, _tiny_classes),
 }

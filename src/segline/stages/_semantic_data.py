@@ -11,6 +11,7 @@ import pandas as pd
 
 from segline import classes as semantic
 from segline import folds
+from segline.class_submission import columns
 from segline.classes import Classes
 from segline.errors import UserError
 from segline.levels import scale_of
@@ -115,16 +116,12 @@ def strata(rows: Sequence[dict], classes: Classes) -> list[str]:
     return [next(words) if row["split"] == "train" else "" for row in rows]
 
 
-def columns(classes: Classes) -> tuple[str, ...]:
-    """Columns of a submission: with more than two classes one row an image and foreground class."""
-    more = ("ClassId",) if len(classes) > 2 else ()
-    return ("ImageId", *more, "EncodedPixels")
-
-
 def sample(test_ids: Sequence[str], classes: Classes) -> pd.DataFrame:
     """The sample submission where the raw data has none: every cell empty, ClassId from 1."""
     rows = [(image_id, number, "") for image_id in test_ids for number in range(1, len(classes))]
-    return pd.DataFrame(rows, columns=["ImageId", "ClassId", "EncodedPixels"])[[*columns(classes)]]
+    return pd.DataFrame(rows, columns=["ImageId", "ClassId", "EncodedPixels"])[
+        [*columns(len(classes))]
+    ]
 
 
 def summarise(rows: Sequence[dict], classes: Classes) -> dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -52,7 +53,7 @@ def run(
         ]
     )
     rows = [
-        pictures(image, made[image.part], note="label? " if image.suspect else "model? ")
+        pictures(image, made[image.part], _caption(image))
         for image in shown.itertuples(index=False)
     ]
     write_image(out / "audit.png", figures.sheet(rows))
@@ -60,6 +61,10 @@ def run(
         f"{out / 'suspects.csv'}: {len(suspects)} of {len(table)} images; leave them out of training with "
         f'set="train.skip={out / "suspects.csv"}"'
     )
+
+
+def _caption(image: Any) -> str:
+    return f"{'label' if image.suspect else 'model'}? {image.modality}, mAP {image.ap:.2f}"
 
 
 def _evidence(job: tuple, made: dict[str, Recipe]) -> dict[str, float]:

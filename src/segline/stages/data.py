@@ -17,6 +17,7 @@ import pandas as pd
 from rich.progress import track
 
 from segline import checks, files, groups
+from segline.class_submission import columns
 from segline.classes import Classes, from_settings
 from segline.console import console
 from segline.errors import UserError
@@ -196,8 +197,8 @@ def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
 def _sample(source: Source, images: pd.DataFrame, classes: Classes | None) -> pd.DataFrame:
     """The sample submission: the source's, or one made from the test images."""
     if source.sample is not None:
-        columns = _semantic_data.columns(classes) if classes else ("ImageId", "EncodedPixels")
-        return files.read_csv(source.sample, columns, dtype=str)
+        wanted = columns(len(classes)) if classes else ("ImageId", "EncodedPixels")
+        return files.read_csv(source.sample, wanted, dtype=str)
     test_ids = list(images.loc[images["split"] == "test", "image_id"])
     if classes:
         return _semantic_data.sample(test_ids, classes)

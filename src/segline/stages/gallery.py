@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segline import figures, maps, recipes
+from segline import figures, maps, tasks
 from segline.console import console
-from segline.files import read_csv, read_image, read_labels, write_image
+from segline.files import read_csv, read_image, read_json, read_labels, write_image
 from segline.manifest import read_out_of_fold
 
 
@@ -28,25 +28,29 @@ def run(
 ) -> None:
     """Draw image, maps, true and found outlines; `worst` > 0 draws that many images of lowest score."""
     table = read_out_of_fold(images, folds, oof)
-    scored = read_csv(scores, ("image_id", "ap", "part"))[["image_id", "ap", "part"]]
+    task = tasks.of(read_json(thresholds).get("task"))
+    columns = ("image_id", task.score, "part")
+    scored = read_csv(scores, columns)[[*columns]].rename(columns={task.score: "score"})
     table = table.merge(scored, on="image_id")
-    chosen = table.nsmallest(worst, "ap") if worst else _median_of_each_modality(table)
-    made = recipes.load(thresholds, second)
-    rows = [pictures(image, made[image.part]) for image in chosen.itertuples(index=False)]
+    chosen = table.nsmallest(worst, "score") if worst else _median_of_each_modality(table)
+    made = task.recipes(thresholds, second)
+    rows = [
+        pictures(image, made[image.part], f"{image.modality}, {task.score_name} {image.score:.2f}")
+        for image in chosen.itertuples(index=False)
+    ]
     write_image(out, figures.sheet(rows))
     console.print(f"wrote {out} ({len(rows)} images)")
 
 
 def _median_of_each_modality(table: pd.DataFrame) -> pd.DataFrame:
-    ordered = table.sort_values("ap")
+    ordered = table.sort_values("score")
     middle = [part.iloc[(len(part) - 1) // 2] for _, part in ordered.groupby("modality")]
     return pd.DataFrame(middle)
 
 
-def pictures(image: Any, recipe: recipes.Recipe, *, note: str = "") -> list[np.ndarray]:
-    """The row of one image: `image` names its files, `ap` and `modality`; `note` precedes the caption."""
+def pictures(image: Any, recipe: Any, caption: str) -> list[np.ndarray]:
+    """The row of one image: `image` names its files."""
     probs = maps.read_mean(image.oof, image.image_id)
     found = recipe(probs)
-    caption = f"{note}{image.modality}, mAP {image.ap:.2f}"
     pixels, truth = read_image(image.image), read_labels(image.labels)
     return figures.result_row(pixels, probs, truth, found, caption)

@@ -16,7 +16,7 @@ from segline.console import console
 from segline.errors import UserError
 from segline.files import write_csv, write_image
 from segline.manifest import read_folds, read_images
-from segline.sampling import channels, samplers
+from segline.sampling import samplers, sizes
 from segline.stages.train import compiled_model
 
 COLUMNS = ["learning_rate", "loss", "smoothed_loss"]
@@ -37,9 +37,7 @@ def run(*, params: Path, images: Path, folds: Path, fold: int, out: Path, steps:
     model = compiled_model(settings | {"train": train}, precision)
     batches = loader.training_batches(
         fitting,
-        crop_px=train["crop_px"],
-        channels=channels(settings),
-        distance=settings["target"]["distance"],
+        **sizes(settings),
         batch_size=train["batch_size"],
         crops_per_epoch=steps * train["batch_size"],
         first_epoch=0,

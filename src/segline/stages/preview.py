@@ -19,10 +19,10 @@ def run(*, params: Path, images: Path, folds: Path, fold: int, n_samples: int, o
     table = read_folds(read_images(images), folds)
     settings = read_stage(params)
     fitting, _ = samplers(table, fold, settings)
-    brightest = fitting.weight_scale * (1 + settings["weights"]["w0"])
+    samples = [fitting(0, index) for index in range(n_samples)]
+    brightest = max(float(sample.weight.max()) for sample in samples)
     cells = []
-    for index in range(n_samples):
-        sample = fitting(0, index)
+    for index, sample in enumerate(samples):
         shown = np.repeat(sample.image, 3 // sample.image.shape[-1], axis=-1)
         cells.append(
             np.hstack(

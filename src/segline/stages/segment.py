@@ -1,4 +1,4 @@
-"""Instance masks of any images, with the models of a run."""
+"""Masks of any images, of instances or classes, with the models of a run."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from segline import figures, inference, recipes
+from segline import figures, inference, tasks
 from segline.config import read_stage
 from segline.console import console
 from segline.errors import UserError
 from segline.files import (
     labels_suffix,
     read_image,
+    read_json,
     write_csv,
     write_image,
     write_labels,
@@ -28,12 +29,15 @@ def run(
     models: Sequence[Path],
     thresholds: Path,
     second: Path | None,
+    classifiers: Sequence[Path] = (),
     params: Path,
     images: Path,
     out: Path,
 ) -> None:
-    """Write out/<stem>.png (labels), out/<stem>_outlines.png and out/objects.csv for a folder of images.
+    """Write out/<stem>.png (labels), out/<stem>_outlines.png and a table for a folder of images.
 
+    The table is objects.csv, or for class maps classes.csv with the pixels of each class. With
+    `classifiers`, those of two stages, the regions that the models find are classified.
     An image that cannot be read is named and left out; the others are done all the same.
     """
     paths = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
@@ -41,26 +45,34 @@ def run(
         known = ", ".join(sorted(SUFFIXES))
         raise UserError(f"{images}: no images there; expected files that end in {known}")
     nets = [inference.load(path) for path in models]
-    recipe, settings = recipes.load(thresholds, second)["final"], read_stage(params)
-    counts = []
+    tuned, settings = read_json(thresholds), read_stage(params)
+    task, judges = tasks.of(tuned.get("task")), [inference.load_classifier(c) for c in classifiers]
+    recipe = task.recipes(thresholds, second)["final"]
+    rows = []
     for path in paths:
         try:
             image = read_image(path)
         except UserError as error:
             console.print(f"left out: {error}")
             continue
-        labels = recipe(_mean_map(image, nets, settings))
+        probs = _mean_map(image, nets, settings)
+        if judges:
+            cut = tuned["final"]["thresholds"][0]
+            probs = np.mean([255 * judge(image, probs, cut) for judge in judges], axis=0)
+        labels = recipe(probs)
         write_labels(out / f"{path.stem}{labels_suffix(int(labels.max()))}", labels)
         write_image(
             out / f"{path.stem}_outlines.png", figures.outlined(image, None, labels, zoom=1)
         )
-        counts.append((path.name, *labels.shape, int(labels.max())))
-    if not counts:
+        height, width = labels.shape
+        rows.append({"image": path.name, "height": height, "width": width, **task.counts(labels)})
+    if not rows:
         raise UserError(f"{images}: none of its {len(paths)} images can be read")
-    write_csv(
-        out / "objects.csv", pd.DataFrame(counts, columns=["image", "height", "width", "n_objects"])
-    )
-    console.print(f"{out}: {len(counts)} images, {sum(c[-1] for c in counts)} objects")
+    table = pd.DataFrame(rows)
+    write_csv(out / task.listed, table)
+    totals = table.drop(columns=["image", "height", "width"]).sum()
+    shown = ", ".join(f"{name} {total}" for name, total in totals.items())
+    console.print(f"{out}: {len(rows)} images, {shown}")
 
 
 def _mean_map(image: np.ndarray, nets: Sequence[inference.Net], settings: dict) -> np.ndarray:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from segline import maps, recipes, submission
+from segline import maps, submission, tasks
 from segline.console import console
-from segline.files import read_csv, read_json, write_csv, write_json
-from segline.stages.validate import shapes_of
+from segline.files import read_csv, read_json, replacing, write_json
+from segline.stages.validate import checked
 
 
 def run(
@@ -23,22 +21,18 @@ def run(
     images: Path,
     out: Path,
 ) -> None:
-    """Average the maps of all folds, find instances, check the rows and only then write `out`.
+    """Average the maps of all folds, segment, check the rows and only then write `out`.
 
     The cross-validated figures go beside it, with the suffix .json, so that they travel with the CSV.
     """
-    recipe = recipes.load(thresholds, second)["final"]
+    task = tasks.of(read_json(thresholds).get("task"))
+    recipe = task.recipes(thresholds, second)["final"]
     wanted = list(dict.fromkeys(read_csv(sample, submission.COLUMNS, dtype=str)["ImageId"]))
-    found = ((image_id, recipe(maps.read_mean(maps_paths, image_id))) for image_id in wanted)
-    rows = submission.table(found)
-    count = submission.check(_by_image(rows), wanted, out, shapes_of(images))
-    write_json(out.with_suffix(".json"), read_json(cv))
-    write_csv(out, rows)
-    console.print(f"wrote {out}: valid; {len(wanted)} images, {count} instances")
-
-
-def _by_image(rows: pd.DataFrame) -> dict[str, list[str]]:
-    return {
-        str(image_id): part["EncodedPixels"].tolist()
-        for image_id, part in rows.groupby("ImageId", sort=False)
-    }
+    rows = task.submission(
+        (image_id, recipe(maps.read_mean(maps_paths, image_id))) for image_id in wanted
+    )
+    with replacing(out) as written:
+        rows.to_csv(written, index=False, lineterminator="\n")
+        valid = checked(written, sample, images)
+        write_json(out.with_suffix(".json"), read_json(cv))
+    console.print(f"wrote {out}: {valid}")

@@ -19,6 +19,7 @@ from segline import (
     models,
     pretrained,
     siblings,
+    tasks,
     training,
 )
 from segline.console import console
@@ -28,7 +29,7 @@ from segline.manifest import data_hash, read_folds, read_images, with_extra
 from segline.progress import EpochProgress
 from segline.provenance import write_provenance
 from segline.samples import Sampler
-from segline.sampling import channels, samplers
+from segline.sampling import samplers, sizes
 from segline.schedules import Plateau, Watch
 
 LEVEL_CROPS = 32  # on which the loss of a constant answer is measured
@@ -63,12 +64,8 @@ def run(
     if fresh:
         (out / "checkpoint/last.h5").unlink(missing_ok=True)
     fitting, held_out = samplers(table, fold, settings)
-    sizes: dict[str, Any] = {
-        "crop_px": settings["train"]["crop_px"],
-        "channels": channels(settings),
-        "distance": settings["target"]["distance"],
-    }
-    first = _first_batch(fitting, settings, sizes)
+    shapes = sizes(settings)
+    first = _first_batch(fitting, settings, shapes)
     precision = _chosen_precision(settings, first, out.parent / "precision.json")
     model = compiled_model(settings, precision)
     speed = training.images_per_second(model, first)
@@ -82,7 +79,7 @@ def run(
         device=training.device_name(),
     )
     try:
-        _fit(model, fitting, held_out, settings, sizes, record, out, threads)
+        _fit(model, fitting, held_out, settings, shapes, record, out, threads)
     except FloatingPointError as error:
         raise UserError(
             f"fold {fold}: {error}; lower train.learning_rate (now "
@@ -117,9 +114,9 @@ def _remedies(settings: dict[str, Any]) -> str:
     )
 
 
-def _first_batch(sampler: Sampler, settings: dict[str, Any], sizes: dict[str, Any]) -> Any:
+def _first_batch(sampler: Sampler, settings: dict[str, Any], shapes: dict[str, Any]) -> Any:
     batch_size = settings["train"]["batch_size"]
-    batches = loader.fixed_batches(sampler, **sizes, batch_size=batch_size, n_samples=batch_size)
+    batches = loader.fixed_batches(sampler, **shapes, batch_size=batch_size, n_samples=batch_size)
     return next(iter(batches.as_numpy_iterator()))
 
 
@@ -130,6 +127,7 @@ def compiled_model(settings: dict[str, Any], precision: str) -> keras.Model:
     return training.compiled(
         models.from_settings(settings | {"precision": precision}),
         loss=settings["loss"],
+        activation=tasks.of(settings["task"]).activation,
         schedule=train["schedule"],
         learning_rate=train["learning_rate"],
         weight_decay=train["weight_decay"],
@@ -174,7 +172,7 @@ def _fit(
     fitting: Sampler,
     held_out: Sampler,
     settings: dict[str, Any],
-    sizes: dict[str, Any],
+    shapes: dict[str, Any],
     record: dict[str, Any],
     out: Path,
     threads: int,
@@ -186,7 +184,7 @@ def _fit(
         return
     batches = loader.training_batches(
         fitting,
-        **sizes,
+        **shapes,
         batch_size=train["batch_size"],
         crops_per_epoch=train["crops_per_epoch"],
         first_epoch=record["epoch"],
@@ -194,7 +192,7 @@ def _fit(
         threads=threads,
     )
     validation = loader.fixed_batches(
-        held_out, **sizes, batch_size=train["batch_size"], n_samples=train["validation_crops"]
+        held_out, **shapes, batch_size=train["batch_size"], n_samples=train["validation_crops"]
     )
     steps = train["crops_per_epoch"] // train["batch_size"]
     progress = EpochProgress(console, train["epochs"], steps, train["batch_size"])
@@ -204,10 +202,12 @@ def _fit(
         best_path=out / "checkpoint/best.h5",
         record=record,
         report=lambda row: _report(row, record, out, progress),
-        measure=evaluation.semantic_measure(validation),
+        measure=evaluation.semantic_measure(
+            validation, activation=tasks.of(settings["task"]).activation
+        ),
         plateau=_plateau(train),
         early_stopping=train["early_stopping"],
-        watch=_watch(fitting, settings, sizes, record),
+        watch=_watch(fitting, settings, shapes, record),
     )
     try:
         model.fit(
@@ -235,18 +235,21 @@ def _plateau(train: dict[str, Any]) -> Plateau | None:
 
 
 def _watch(
-    sampler: Sampler, settings: dict[str, Any], sizes: dict[str, Any], record: dict[str, Any]
+    sampler: Sampler, settings: dict[str, Any], shapes: dict[str, Any], record: dict[str, Any]
 ) -> Watch | None:
     train = settings["train"]
     if not train["stuck_epochs"]:
         return None
     if "constant_loss" not in record:
         batches = loader.fixed_batches(
-            sampler, **sizes, batch_size=train["batch_size"], n_samples=LEVEL_CROPS
+            sampler, **shapes, batch_size=train["batch_size"], n_samples=LEVEL_CROPS
         )
+        task = tasks.of(settings["task"])
         options = {k: value for k, value in settings["loss"].items() if k != "distance"}
         record["constant_loss"] = evaluation.constant_loss(
-            losses.Total(**options), batches, n_channels=models.CLASSES["classes"]
+            losses.Total(activation=task.activation, **options),
+            batches,
+            n_channels=task.outputs(settings)["classes"],
         )
     warmup_epochs = math.ceil(train["warmup"] * train["epochs"])
     return Watch(record["constant_loss"], train["stuck_epochs"], first_epoch=warmup_epochs + 1)

@@ -1,0 +1,254 @@
+"""Semantic masks: a class (or, where classes overlap, any number of them) for every pixel.
+
+Two classes and overlapping ones are sigmoid channels, each cut at a threshold tuned by mean Dice; three
+or more exclusive classes are a softmax whose largest channel wins, where there is nothing to tune.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from segline import class_submission, maps, semantic, tuning
+from segline import classes as class_images
+from segline.classes import Classes
+from segline.files import read_json, read_labels
+from segline.samples import ClassTeacher, ReadPair, Teach, fold_class_weights
+from segline.uncertainty import clustered_error
+from segline.workers import pooled
+
+
+class Recipe(NamedTuple):
+    """From a map to a label image of `classes`; no `thresholds` for argmax, else one a channel."""
+
+    classes: Classes
+    thresholds: tuple[float, ...] | None = None
+
+    def __call__(self, probs: np.ndarray) -> np.ndarray:
+        """Label image (H, W) int32 of a map (H, W, C) uint8."""
+        if self.thresholds is None:
+            return probs.argmax(axis=-1).astype(np.int32)
+        above = np.arange(256)[:, None] / 255 > np.array(self.thresholds)  # (256, C)
+        chosen = np.stack([above[probs[..., c], c] for c in range(probs.shape[-1])], axis=-1)
+        return class_images.from_channels(chosen)
+
+
+class Semantic:
+    """A `Task`. Scores of an image count a class neither true nor predicted as 1."""
+
+    name = "semantic"
+    score, score_name, listed = "dice", "mean Dice", "classes.csv"
+
+    def __init__(self, classes: Sequence[str], exclusive: bool) -> None:
+        self.classes = Classes(tuple(classes), exclusive)
+        self.activation = self.classes.activation
+        is_softmax = self.activation == "softmax"
+        self.target_channels = None if is_softmax else len(self.classes.channels)
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """What thresholds.json and cv.json say of the task."""
+        return {
+            "name": self.name,
+            "classes": list(self.classes.names),
+            "exclusive": self.classes.exclusive,
+        }
+
+    def outputs(self, settings: Mapping[str, Any]) -> dict[str, int]:
+        return {"classes": len(self.classes.channels)}
+
+    def teacher(self, read: ReadPair, n_images: int, settings: Mapping[str, Any]) -> Teach:
+        method = settings["weights"]["class_weights"]
+        weights = fold_class_weights(read, n_images, method=method, classes=self.classes)
+        return ClassTeacher(self.classes, weights)
+
+    def tuned(
+        self, images: pd.DataFrame, parts: pd.Series, settings: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """A threshold a channel by mean Dice over the images; with softmax `rule` argmax and none."""
+        if self.activation == "softmax":
+            nothing = {"thresholds": None}
+            found: dict[str, Any] = {"final": nothing, "parts": dict.fromkeys(parts, nothing)}
+            return {"task": self.table, "rule": "argmax"} | found
+        found = thresholds_by_dice(images, parts, settings["class_threshold"], self.classes)
+        return {"task": self.table, "rule": "threshold"} | found
+
+    def words(self, choice: Mapping[str, Any]) -> str:
+        if choice["thresholds"] is None:
+            return "argmax of the classes"
+        named = zip(self.classes.channels, choice["thresholds"], strict=True)
+        return ", ".join(f"{name} above {threshold}" for name, threshold in named)
+
+    def recipes(self, thresholds: Path, second: Path | None) -> Mapping[str, Recipe]:
+        tuned = read_json(thresholds)
+        choices = {"final": tuned["final"], **tuned["parts"]}
+        return {name: self._recipe(choice["thresholds"]) for name, choice in choices.items()}
+
+    def _recipe(self, thresholds: Sequence[float] | None) -> Recipe:
+        return Recipe(self.classes, None if thresholds is None else tuple(thresholds))
+
+    def scored(
+        self, images: pd.DataFrame, parts: pd.Series, recipes: Mapping[str, Any]
+    ) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Dice and IoU of every class, of every image and of all pixels together."""
+        judged = zip(images.itertuples(index=False), parts, strict=True)
+        found = [self._judged(image, part, recipes[part]) for image, part in judged]
+        rows = pd.DataFrame([row for row, _, _ in found])
+        summary = summarise(rows, np.array([matrices for _, matrices, _ in found]), self.classes)
+        levels = [counts for _, _, counts in found if counts is not None]
+        if levels:
+            summary["auc"] = _finite(semantic.auc(np.sum(levels, axis=0)))
+        return rows, {"task": self.table} | summary
+
+    def _judged(
+        self, image: Any, part: str, recipe: Any
+    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
+        """A row, the confusion counts (K - 1, 2, 2) of each foreground class, the levels if binary."""
+        probs, truth = maps.read_mean(image.oof, image.image_id), read_labels(image.labels)
+        found = recipe(probs)
+        true = class_images.masks(truth, self.classes)
+        matrices = semantic.channel_confusion(true, class_images.masks(found, self.classes))
+        is_binary = probs.shape[-1] == true.shape[-1] == 1
+        levels = semantic.level_counts(true, probs) if is_binary else None
+        row = {
+            "image_id": image.image_id,
+            "fold": image.fold,
+            "part": part,
+            "modality": image.modality,
+            "group": image.group,
+            "accuracy": float((truth == found).mean()),
+            **class_scores(matrices, self.classes.names[1:]),
+        }
+        return row, matrices, levels
+
+    def summary_table(self, summary: Mapping[str, Any], title: str) -> Table:
+        """A line a class: mean over images with its standard error, and of all pixels together."""
+        table = Table(title=title, title_justify="left")
+        for name in ("class", "true in", "Dice", "±", "IoU", "±", "pooled IoU"):
+            table.add_column(name, justify="left" if name == "class" else "right")
+        n_images = str(summary["n_images"])
+        for name, part in summary["per_class"].items():
+            table.add_row(name, str(part["n_true"]), *_cells(part, part["pooled_iou"]))
+        table.add_section()
+        table.add_row("all", n_images, *_cells(summary, summary["pooled_mean_iou"]))
+        extra = {"pixel accuracy": "accuracy", "mAP of IoU": "map", "AUC": "auc"}
+        for words, key in extra.items():
+            if summary.get(key) is not None:
+                table.add_row(words, "", f"{summary[key]:.4f}", "", "", "", "")
+        return table
+
+    def submission(self, found: Iterable[tuple[str, np.ndarray]]) -> pd.DataFrame:
+        """A row an image and foreground class, empty where it is absent."""
+        return class_submission.table(found, self.classes)
+
+    def counts(self, labels: np.ndarray) -> dict[str, int]:
+        """Pixels of each class."""
+        pixels = class_images.pixel_counts(labels, self.classes)
+        return {f"{name}_px": int(n) for name, n in zip(self.classes.names, pixels, strict=True)}
+
+
+def _jobs(images: pd.DataFrame) -> list[tuple[str, str, list[Path]]]:
+    return list(zip(images["image_id"], images["labels"], images["oof"], strict=True))
+
+
+def thresholds_by_dice(
+    images: pd.DataFrame,
+    parts: pd.Series,
+    grid: Sequence[float],
+    classes: Classes,
+    read: Callable[[str], np.ndarray] = read_labels,
+) -> dict[str, Any]:
+    """`final` and `parts` of thresholds.json: of each channel the threshold of the best mean Dice.
+
+    `read` gives the label image, of `classes`, at a path.
+    """
+    work = partial(_dice_by_threshold, classes=classes, grid=grid, read=read)
+    scores = np.array(pooled(work, _jobs(images)))  # (N, C, T)
+    chosen = {
+        name: {"thresholds": _best(scores[tuning.fitted_on(parts, name)], grid)}
+        for name in ("final", *np.unique(parts))
+    }
+    return {"final": chosen.pop("final"), "parts": chosen}
+
+
+def _dice_by_threshold(
+    job: tuple[str, str, list[Path]],
+    classes: Classes,
+    grid: Sequence[float],
+    read: Callable[[str], np.ndarray],
+) -> np.ndarray:
+    """Dice of one image for each channel and threshold, (C, T)."""
+    image_id, labels_path, map_paths = job
+    masks = class_images.masks(read(labels_path), classes)
+    probs = maps.read_mean(map_paths, image_id)
+    counts = [semantic.level_counts(masks[..., c], probs[..., c]) for c in range(masks.shape[-1])]
+    return semantic.dice(semantic.at_thresholds(np.array(counts), grid))[..., 1]
+
+
+def _best(scores: np.ndarray, grid: Sequence[float]) -> list[float]:
+    """The threshold of each channel from scores (N, C, T): that of the flattest high mean."""
+    return [float(grid[tuning.flattest(mean)[0]]) for mean in scores.mean(axis=0)]
+
+
+def class_scores(matrices: np.ndarray, names: Sequence[str]) -> dict[str, float]:
+    """Dice and IoU of each class and their means from counts (C, 2, 2); with one class also mAP (`ap`)."""
+    dices, ious = semantic.dice(matrices)[:, 1], semantic.iou(matrices)[:, 1]
+    scores = {"dice": float(dices.mean()), "iou": float(ious.mean())}
+    if len(names) == 1:
+        scores["ap"] = float(semantic.map_iou(matrices[0]))
+    scores |= {f"dice_{name}": float(dice) for name, dice in zip(names, dices, strict=True)}
+    return scores | {f"iou_{name}": float(iou) for name, iou in zip(names, ious, strict=True)}
+
+
+def summarise(rows: pd.DataFrame, matrices: np.ndarray, classes: Classes) -> dict[str, Any]:
+    """Means over images with standard errors over groups, and scores of all pixels together.
+
+    `matrices` (N, K - 1, 2, 2) are the images' counts of each foreground class. `mean` is the mean Dice.
+    Pooled IoUs sum the counts first, so that images without a class do not lift it.
+    """
+    groups, pooled_counts = rows["group"], matrices.sum(axis=0)
+    pooled_ious = semantic.iou(pooled_counts, absent=np.nan)[:, 1]
+    per_class = {
+        name: {
+            **_mean(rows[f"dice_{name}"], groups, "mean", "standard_error"),
+            **_mean(rows[f"iou_{name}"], groups, "iou", "iou_error"),
+            "pooled_iou": _finite(pooled_ious[c]),
+            "n_true": int((matrices[:, c, 1].sum(axis=-1) > 0).sum()),
+        }
+        for c, name in enumerate(classes.names[1:])
+    }
+    by_modality = {
+        str(name): {**_mean(part["dice"], part["group"], "mean", "standard_error")}
+        | {"n_images": len(part)}
+        for name, part in rows.groupby("modality")
+    }
+    return {
+        **_mean(rows["dice"], groups, "mean", "standard_error"),
+        **_mean(rows["iou"], groups, "iou", "iou_error"),
+        "pooled_mean_iou": _finite(np.ma.masked_invalid(pooled_ious).mean().item()),
+        "accuracy": float(rows["accuracy"].mean()),
+        **({"map": float(rows["ap"].mean())} if "ap" in rows else {}),
+        "n_images": len(rows),
+        "n_groups": int(groups.nunique()),
+        "per_class": per_class,
+        "per_modality": by_modality,
+    }
+
+
+def _mean(values: pd.Series, groups: pd.Series, name: str, error: str) -> dict[str, Any]:
+    return {name: float(values.mean()), error: clustered_error(values, groups)}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _cells(part: Mapping[str, Any], pooled_iou: float | None) -> list[str]:
+    values = (part["mean"], part["standard_error"], part["iou"], part["iou_error"], pooled_iou)
+    return ["-" if value is None else f"{value:.4f}" for value in values]

@@ -1,0 +1,203 @@
+"""Tuning, scores and submissions of class masks, on made-up maps."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segline import files, maps, tasks
+from segline.errors import UserError
+from segline.stages import cv, score, submit, tune, validate
+from segline.tasks import semantic as semantic_task
+
+N_IMAGES, SHAPE = 8, (24, 30)
+KINDS = {
+    "binary": {"classes": ["background", "iris"], "exclusive": True},
+    "softmax": {"classes": ["background", "road", "car"], "exclusive": True},
+    "overlapping": {"classes": ["background", "road", "car"], "exclusive": False},
+}
+
+
+def scene(kind, number):
+    """Labels, and a map that is right where it exceeds .3 (binary, road) and .65 (car)."""
+    rng = np.random.default_rng(number)
+    road, car = np.zeros((2, *SHAPE), bool)
+    road[2:20, 3 : 9 + number] = True
+    if number % 2:
+        car[8:12, 5:11] = True
+    noise = rng.integers(0, 20, SHAPE)
+    if kind == "softmax":
+        labels = np.where(car, 2, road.astype(int))
+        probs = 30 + 160 * (labels[..., None] == np.arange(3)) + noise[..., None]
+        return labels, probs.astype(np.uint8)
+    first = np.where(road, 85, 40) + noise  # .33 against .24 at most
+    if kind == "binary":
+        return road.astype(int), first[..., None].astype(np.uint8)
+    second = np.where(car, 200, 130) + noise
+    return road + 2 * car, np.dstack([first, second]).astype(np.uint8)
+
+
+@pytest.fixture(params=list(KINDS))
+def run(tmp_path, request, monkeypatch):
+    kind = request.param
+    monkeypatch.setattr(semantic_task, "pooled", lambda work, jobs: [work(job) for job in jobs])
+    rows = []
+    for number in range(N_IMAGES + 1):
+        labels, _ = scene(kind, number)
+        path = str(tmp_path / f"{number}.png")
+        files.write_labels(path, labels)
+        split = "train" if number < N_IMAGES else "test"
+        shown = path if split == "train" else ""
+        rows.append((f"i{number}", split, path, shown, *SHAPE, 1, "all", f"g{number // 2}", "s", 0))
+    names = "image_id split image labels height width n_objects modality group stratum validation"
+    images = pd.DataFrame(rows, columns=names.split())
+    files.write_csv(tmp_path / "images.csv", images)
+    fold = [number // 2 % 2 for number in range(N_IMAGES)]
+    ids = images["image_id"][:N_IMAGES]
+    files.write_csv(tmp_path / "folds.csv", pd.DataFrame({"image_id": ids, "fold": fold}))
+    for k in (0, 1):
+        chosen = [n for n in range(N_IMAGES) if fold[n] == k]
+        maps.write(tmp_path / f"oof{k}.h5", ((f"i{n}", scene(kind, n)[1] / 255) for n in chosen))
+    maps.write(tmp_path / "test.h5", [("i8", scene(kind, 8)[1] / 255)])
+    (tmp_path / "summary.json").write_text('{"data_hash": "h"}')
+    task = {"name": "semantic"} | KINDS[kind]
+    settings = {"class_threshold": [k / 20 for k in range(1, 20)], "unseen": [], "task": task}
+    (tmp_path / "tune.json").write_text(json.dumps(settings))
+    sample = tasks.of(task).submission([("i8", np.zeros(SHAPE, int))])
+    files.write_csv(tmp_path / "sample.csv", sample)
+    oof = [tmp_path / "oof0.h5", tmp_path / "oof1.h5"]
+    data = {"images": tmp_path / "images.csv", "folds": tmp_path / "folds.csv", "oof": oof}
+    tune.run(params=tmp_path / "tune.json", out=tmp_path / "thresholds.json", **data)
+    cv.run(
+        thresholds=tmp_path / "thresholds.json",
+        second=None,
+        scores=tmp_path / "scores.csv",
+        out=tmp_path / "cv.json",
+        **data,
+    )
+    return SimpleNamespace(root=tmp_path, kind=kind, task=tasks.of(task))
+
+
+def read(run, name):
+    return json.loads((run.root / name).read_text())
+
+
+def test_sigmoid_channels_have_a_threshold_each_and_softmax_none(run):
+    tuned = read(run, "thresholds.json")
+    assert sorted(tuned["parts"]) == ["fold 0", "fold 1"]
+    assert tuned["task"]["name"] == "semantic"
+    found = tuned["final"]["thresholds"]
+    if run.kind == "softmax":
+        assert (found, tuned["rule"]) == (None, "argmax")
+    else:
+        expected = {"binary": [0.3], "overlapping": [0.3, 0.65]}[run.kind]
+        assert found == pytest.approx(expected)
+
+
+def test_right_maps_score_one(run):
+    summary, rows = read(run, "cv.json"), pd.read_csv(run.root / "scores.csv")
+    assert (rows[["dice", "iou", "accuracy"]] == 1).all(axis=None)
+    assert (summary["mean"], summary["iou"], summary["accuracy"]) == (1, 1, 1)
+    assert summary["pooled_mean_iou"] == 1
+    assert (summary["n_images"], summary["n_groups"], summary["folds"]) == (8, 4, [0, 1])
+    assert {name: part["n_true"] for name, part in summary["per_class"].items()} == (
+        {"iris": 8} if run.kind == "binary" else {"road": 8, "car": 4}
+    )
+    assert ("auc" in summary, "map" in summary) == (run.kind == "binary",) * 2
+
+
+def test_a_submission_is_valid_and_scores_one(run, capsys):
+    labels, _ = scene(run.kind, 8)
+    solution = run.task.submission([("i8", labels)])
+    solution["Height"], solution["Width"], solution["Usage"] = *SHAPE, "Public"
+    files.write_csv(run.root / "solution.csv", solution)
+    out = run.root / "submission.csv"
+    submit.run(
+        maps_paths=[run.root / "test.h5"],
+        thresholds=run.root / "thresholds.json",
+        second=None,
+        cv=run.root / "cv.json",
+        sample=run.root / "sample.csv",
+        images=run.root / "images.csv",
+        out=out,
+    )
+    header, *rows = out.read_text().splitlines()
+    if run.kind == "binary":
+        assert header == "ImageId,EncodedPixels"
+        assert len(rows) == 1
+    else:
+        assert header == "ImageId,ClassId,EncodedPixels"
+        assert [row[:5] for row in rows] == ["i8,1,", "i8,2,"]
+        assert rows[1] == "i8,2,"  # no car there
+    validate.run(submission_path=out, sample=run.root / "sample.csv", images=None)
+    result = score.run(submission_path=out, solution=run.root / "solution.csv")
+    assert (result["dice"], result["iou"], result["mean"], result["n_images"]) == (1, 1, 1, 1)
+    assert ("per_threshold" in result) == (run.kind == "binary")
+    assert "Dice 1.0000" in capsys.readouterr().out
+
+
+def test_scores_of_wrong_masks_by_hand():
+    matrices = np.array([[[4, 1], [1, 2]], [[8, 0], [0, 0]], [[6, 0], [2, 0]]])
+    found = semantic_task.class_scores(matrices, ["a", "b", "c"])
+    assert found["dice_a"] == pytest.approx(4 / 6)
+    assert (found["dice_b"], found["dice_c"]) == (1, 0)
+    assert found["iou"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert "ap" not in found
+    assert semantic_task.class_scores(matrices[:1], ["a"])["ap"] == 0  # IoU .5 is not above .5
+
+
+def csv(path, text):
+    path.write_text(text)
+    return path
+
+
+SAMPLE = "ImageId,ClassId,EncodedPixels\na,1,\na,2,\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,1,1 2\n", "1 of 2 rows are missing, first image a, class 2"),
+        ("a,1,\na,2,\nb,1,\n", "1 rows do not belong to the set, first image b, class 1"),
+        ("a,1,\na,1,1 1\na,2,\n", "image a, class 1 has two rows; join them"),
+        ("a,1,\na,x,\n", "image a: ClassId must be a whole number from 1, found 'x'"),
+        ("a,1,1 2 2 1\na,2,\n", "image a, class 1: .*overlaps"),
+    ],
+)
+def test_a_fault_names_file_image_and_class(tmp_path, rows, message):
+    sample = csv(tmp_path / "sample.csv", SAMPLE)
+    path = csv(tmp_path / "s.csv", "ImageId,ClassId,EncodedPixels\n" + rows)
+    with pytest.raises(UserError, match=message) as caught:
+        validate.run(submission_path=path, sample=sample)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_score_by_class_is_that_of_the_masks(tmp_path):
+    solution = csv(
+        tmp_path / "y.csv",
+        "ImageId,ClassId,EncodedPixels,Height,Width,Usage\na,1,1 4,4,4,Public\n"
+        "c,2,3 1,4,4,Public\nb,1,1 1,4,4,Ignored\n",
+    )
+    rows = "a,2,9 1\na,1,1 2\nc,1,\nc,2,3 1\n"  # the solution has no row for a,2 and c,1
+    path = csv(tmp_path / "s.csv", "ImageId,ClassId,EncodedPixels\n" + rows)
+    result = score.run(submission_path=path, solution=solution, json_path=tmp_path / "out.json")
+    assert result["per_class"]["1"]["dice"] == pytest.approx((4 / 6 + 1) / 2)
+    assert result["per_class"]["1"]["pooled_iou"] == 0.5
+    assert result["per_class"]["2"]["dice"] == 0.5
+    assert result["per_image"] == {"a": pytest.approx(1 / 3), "c": 1}
+    assert result["n_images"] == 2
+
+
+def test_binary_masks_keep_the_competitions_score(tmp_path):
+    solution = csv(
+        tmp_path / "y.csv",
+        "ImageId,EncodedPixels,Height,Width,Usage\na,1 4,4,4,Public\nb,,4,4,Public\n",
+    )
+    path = csv(tmp_path / "s.csv", "ImageId,EncodedPixels\na,1 3\nb,\n")
+    result = score.run(submission_path=path, solution=solution)
+    assert result["mean"] == pytest.approx((0.5 + 1) / 2)  # IoU .75 passes .5 to .7
+    assert result["iou"] == pytest.approx((0.75 + 1) / 2)
+    assert len(result["per_threshold"]) == 10
