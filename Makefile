@@ -47,7 +47,7 @@ setup: .venv/.installed  ## make .venv and install the requirements
 	touch $@
 
 test: .venv/.developer  ## the tests
-	.venv/bin/python -m pytest -n 2
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 test-slow: .venv/.developer  ## the slow tests (minutes; some need the real data)
 	.venv/bin/python -m pytest -m slow

@@ -101,6 +101,7 @@ def test_settings_make_a_run_of_their_own_on_the_same_data(submitted):
     assert stages.count("data") == 0
 
 
+@pytest.mark.slow
 def test_class_masks_go_through_the_same_chain(folder):
     answer = make(folder, "submit", "config=tiny_classes")
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -133,6 +134,7 @@ def test_two_stages_have_a_classifier_between_thresholds_and_scores(folder):
     assert stages[-1] == "submit"
 
 
+@pytest.mark.slow
 def test_shipped_weights_make_the_same_csv(submitted):
     trained = (submitted / "submissions/tiny.csv").read_bytes()
     answer = make(submitted, "pack", "config=tiny")
@@ -147,6 +149,7 @@ def test_shipped_weights_make_the_same_csv(submitted):
     assert (submitted / "submissions/tiny.csv").read_bytes() == trained
 
 
+@pytest.mark.slow
 def test_weights_of_other_settings_are_refused(submitted):
     (submitted / "configs/wider.toml").write_text('extends = "tiny"\n[model]\nwidth = 6\n')
     shutil.copytree(submitted / "data/pretrained/tiny", submitted / "data/pretrained/wider")
@@ -156,6 +159,7 @@ def test_weights_of_other_settings_are_refused(submitted):
     assert "no weights in data/pretrained/none; shipped are: tiny wider" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_blend_tunes_once_and_copies_what_is_trained(submitted):
     (submitted / "configs/eight.toml").write_text(
         'extends = "tiny"\n[predict]\nsymmetries = 8\n[tune]\nsecond_stage = true\n'
