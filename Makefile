@@ -79,7 +79,8 @@ maps_of = $(if $(with),$(sort $(wildcard $(patsubst %,data/runs/%/fold_*/$(1).h5
 oof := $(call maps_of,oof)
 test_maps := $(call maps_of,test)
 
-ifneq ($(filter-out $(all_folds),$(fold)),)
+# all_folds is empty while run.mk, not there yet, is being made for the first time.
+ifneq ($(and $(all_folds),$(filter-out $(all_folds),$(fold))),)
 $(error fold=$(fold): no such fold; the folds of config $(config) are $(all_folds))
 endif
 ifneq ($(and $(fold),$(filter-out train data lr,$(MAKECMDGOALS))),)

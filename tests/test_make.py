@@ -195,6 +195,11 @@ def test_a_wrong_variable_is_one_clear_line(submitted, arguments, message):
     assert "Traceback" not in answer.stderr
 
 
+def test_one_fold_is_the_first_command_ever(folder):
+    assert not (folder / "data/runs/iris").exists()
+    assert planned(folder, "train", "fold=1", "config=iris")[-1] == "train"
+
+
 def test_missing_raw_data_names_the_three_commands(folder):
     (folder / "configs/none.toml").write_text('[data]\ndataset = "none"\n')
     answer = make(folder, "data", "config=none")
