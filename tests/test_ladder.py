@@ -64,7 +64,7 @@ def test_a_rung_has_the_settings_of_all_before_it_and_a_try_those_of_its_rung(st
 
 def test_a_try_on_no_rung_is_refused(steps):
     steps.write_text(STEPS.replace('on = "plain"', 'on = "plane"'))
-    with pytest.raises(UserError, match="stands on plane, which is no rung"):
+    with pytest.raises(UserError, match="stands on plane, which is no row above it"):
         ladder.steps(steps)
 
 
