@@ -125,7 +125,21 @@ $(models): $(run_dir)/fold_%/model.keras: $(shipped)/fold_%.h5 $(run_dir)/params
 else
 $(models): $(run_dir)/fold_%/model.keras: $(run_dir)/params/train.json $(manifest) $(extra_images) $(if $(fresh),FORCE)
 	$(segline) train --params $< --images $(interim)/images.csv --folds $(interim)/folds.csv \
-	    $(extra_images:%=--extra %) --fold $* --out $(@D) $(if $(fresh),--fresh)
+	    $(extra_images:%=--extra %) $(if $(start),--start $(start_dir)/fold_$*/model.keras) \
+	    --fold $* --out $(@D) $(if $(fresh),--fresh)
+
+# A net may start from the same fold of another config (model.weights): shipped, or trained before it.
+ifneq ($(start),)
+start_shipped := $(wildcard data/pretrained/$(start)/SHA256SUMS)
+start_dir := data/runs/$(start)$(if $(start_shipped),-pretrained)
+$(models): $(run_dir)/fold_%/model.keras: $(start_dir)/fold_%/model.keras
+
+$(all_folds:%=$(start_dir)/fold_%/model.keras): $(start_dir)/fold_%/model.keras: | .venv/.installed
+	@test -f configs/$(start).toml || { echo 'make: model.weights=$(start): no configs/$(start).toml' >&2; exit 2; }
+	@test -z '$(start_shipped)' -o -f data/pretrained/$(start)/fold_$*.h5 || \
+	    { echo 'make: model.weights=$(start): data/pretrained/$(start) has no fold $*' >&2; exit 2; }
+	$(MAKE) $@ config=$(start) set= fold= fresh= with= pretrained=$(if $(start_shipped),1)
+endif
 
 $(extra_images):
 	@echo 'make: train.extra: no data set $(@D); make one with: make data config=NAME raw=DIR,' \

@@ -134,6 +134,23 @@ def test_two_stages_have_a_classifier_between_thresholds_and_scores(folder):
     assert stages[-1] == "submit"
 
 
+def test_a_net_may_start_from_another_configs(submitted):
+    (submitted / "configs/next.toml").write_text(
+        'extends = "tiny"\n[model]\nweights = "tiny"\n[train]\nlearning_rate = 1e-9\n'
+    )
+    assert planned(submitted, "train", "config=next") == ["train"]
+    answer = make(submitted, "train", "config=next")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "fold 0: from data/runs/tiny/fold_0/model.keras" in answer.stdout
+    losses = [
+        files.read_csv(submitted / f"data/runs/{name}/fold_0/history.csv")["val_loss"].iloc[-1]
+        for name in ("tiny", "next")
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    nothing = make(submitted, "train", "config=tiny", "set=model.weights=missing")
+    assert "model.weights=missing: no configs/missing.toml" in nothing.stderr
+
+
 @pytest.mark.slow
 def test_shipped_weights_make_the_same_csv(submitted):
     trained = (submitted / "submissions/tiny.csv").read_bytes()

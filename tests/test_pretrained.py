@@ -57,6 +57,24 @@ def test_a_changed_file_is_named(tmp_path):
         pretrained.check_sums(tmp_path)
 
 
+def test_a_net_starts_from_a_trained_one_and_keeps_its_new_outputs(net, tmp_path):
+    net.save(tmp_path / "model.keras")
+    target = SETTINGS["target"] | {"distance": True}
+    fresh = models.from_settings(SMALL | {"target": target})
+    distance = fresh.get_layer("distance").get_weights()
+    assert pretrained.start_from(fresh, tmp_path / "model.keras") == ["distance"]
+    image = np.random.default_rng(1).random((1, 16, 20, 1), np.float32)
+    assert np.array_equal(net(image)["classes"], fresh(image)["classes"])
+    assert all(map(np.array_equal, distance, fresh.get_layer("distance").get_weights()))
+
+
+def test_a_start_from_another_net_is_refused(net, tmp_path):
+    net.save(tmp_path / "model.keras")
+    wider = models.from_settings(SMALL | {"model": SMALL["model"] | {"width": 8}})
+    with pytest.raises(UserError, match=r"model\.keras: its weights do not fit this model"):
+        pretrained.start_from(wider, tmp_path / "model.keras")
+
+
 def with_encoder(weights):
     model = {"name": "efficientnet_unet", "width": 8, "depth": 5, "max_width": 32}
     return SETTINGS | {"model": SETTINGS["model"] | model | {"weights": weights}}

@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 from segline import config
+from segline.errors import UserError
+from segline.files import write_json
 from segline.schedules import Plateau
 from segline.stages import train
 
@@ -12,6 +14,22 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 def settings(*changes):
     tree = config.load(CONFIGS / "tiny.toml", changes)
     return tree.stage_settings()["train"]
+
+
+def test_a_start_that_saw_the_held_out_images_is_refused(tmp_path):
+    def params_of(run, **changes):
+        data = config.Config().stage_settings()["data"] | changes
+        (tmp_path / run / "params").mkdir(parents=True)
+        write_json(tmp_path / run / "params/data.json", data)
+        return tmp_path / run / "params/train.json"
+
+    ours, start = params_of("ours"), tmp_path / "start/fold_0/model.keras"
+    params_of("start", fold_seed=1)
+    with pytest.raises(UserError, match="dsb2018 was cut into other folds") as error:
+        train._check_folds(ours, start)
+    assert "data.fold_seed" in str(error.value)
+    train._check_folds(params_of("same", fold_seed=1), start)
+    train._check_folds(params_of("mine", dataset="mine"), start)
 
 
 def test_the_remedies_name_keys_and_values():

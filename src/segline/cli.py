@@ -137,6 +137,7 @@ def train(
     fold: Number,
     out: FilePath,
     extra: Annotated[Optional[list[Path]], typer.Option(help="images.csv, repeatable")] = None,  # noqa: UP045
+    start: MaybePath = None,
     threads: Number = 2,
     fresh: bool = False,
 ) -> None:
@@ -151,6 +152,7 @@ def train(
         fold=fold,
         out=out,
         extra=extra or [],
+        start=start,
         threads=threads,
         fresh=fresh,
     )

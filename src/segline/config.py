@@ -45,15 +45,15 @@ GENERATED = {
     "tiny_classes": "folders",
 }
 MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
-# Names in losses.TERMS, kept here since that needs Keras.
-LOSS_TERMS = (
-    "cross_entropy",
-    "balanced_cross_entropy",
-    "focal",
-    "dice",
-    "generalised_dice",
-    "iou",
-)
+# Each term of the loss and its class in the package `losses`: names only, since that needs Keras.
+LOSS_TERMS = {
+    "cross_entropy": "pixelwise.CrossEntropy",
+    "balanced_cross_entropy": "pixelwise.BalancedCrossEntropy",
+    "focal": "pixelwise.Focal",
+    "dice": "overlap.Dice",
+    "generalised_dice": "overlap.GeneralisedDice",
+    "iou": "overlap.IoU",
+}
 
 ClassWeights = (
     Literal["none", "inverse", "total_over_class", "median", "effective"]
@@ -193,7 +193,8 @@ class Model(Table):
     """Name and size of the net.
 
     `stem` is the stride of its first convolution; widths double at each halving up to `max_width`.
-    `weights` are those it starts from; a model with an encoder may start from ImageNet's.
+    `weights` are those it starts from: random ones (`none`), those of the same fold of another config,
+    shipped or trained here, or `imagenet` for a model with an encoder.
     """
 
     name: str = "unet"
@@ -202,7 +203,12 @@ class Model(Table):
     stem: Literal[1, 2, 4] = 1
     max_width: Count = 1024
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    weights: Literal["none", "imagenet"] = "none"
+    weights: Annotated[str, StringConstraints(pattern=r"^[\w-]+$")] = "none"
+
+    @property
+    def start(self) -> str:
+        """The config whose weights it starts from, if any."""
+        return "" if self.weights in ("none", "imagenet") else self.weights
 
 
 class Regions(Table):

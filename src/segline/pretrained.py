@@ -65,6 +65,38 @@ def read(path: Path) -> keras.Model:
     return model
 
 
+def start_from(model: keras.Model, path: Path) -> list[str]:
+    """Give `model` the weights of the trained model at `path`; the names of the outputs left as they were.
+
+    Those are outputs that it has not, or with other channels. UserError if the rest does not fit.
+    """
+    trained = keras.saving.load_model(path, compile=False)
+    bodies = [_body(net) for net in (model, trained)]
+    shapes = [[tuple(variable.shape) for variable in body] for body in bodies]
+    if shapes[0] != shapes[1]:
+        raise UserError(
+            f"{path}: its weights do not fit this model; give both configs the same model.name, width, "
+            f"max_width, depth, stem and input.mode"
+        )
+    for variable, value in zip(*bodies, strict=True):
+        variable.assign(value)
+    new = []
+    for name in model.output:
+        ours, theirs = model.get_layer(name), None
+        if name in trained.output:
+            theirs = trained.get_layer(name).get_weights()
+        if theirs and [value.shape for value in theirs] == [w.shape for w in ours.weights]:
+            ours.set_weights(theirs)
+        else:
+            new.append(name)
+    return new
+
+
+def _body(model: keras.Model) -> list[keras.Variable]:
+    layers = [layer for layer in model.layers if layer.name not in model.output]
+    return [variable for layer in layers for variable in layer.weights]
+
+
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -15,29 +15,24 @@ with `compile=False`; the models of `make train` carry no loss and need neither.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from segline.losses.overlap import Dice, GeneralisedDice, IoU
-from segline.losses.pixelwise import (
-    BalancedCrossEntropy,
-    CrossEntropy,
-    Focal,
-    SoftCrossEntropy,
-)
+from segline.config import LOSS_TERMS
+from segline.losses.pixelwise import SoftCrossEntropy
 
 __all__ = ["TERMS", "SoftCrossEntropy", "Total"]
 
-TERMS = {
-    "cross_entropy": CrossEntropy,
-    "balanced_cross_entropy": BalancedCrossEntropy,
-    "focal": Focal,
-    "dice": Dice,
-    "generalised_dice": GeneralisedDice,
-    "iou": IoU,
-}
+
+def _term(path: str) -> Any:
+    module, _, name = path.partition(".")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+
+
+TERMS = {name: _term(path) for name, path in LOSS_TERMS.items()}
 
 
 @keras.saving.register_keras_serializable("segline")

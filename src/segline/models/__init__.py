@@ -42,19 +42,19 @@ def build(
 def from_settings(settings: dict[str, Any], *, fetch: bool = True) -> keras.Model:
     """The untrained net that a run's training settings describe, under their `precision`.
 
-    With `fetch` it starts from the pretrained weights that `model.weights` names, if any. Raises UserError
-    for an unknown model, and for one that has no pretrained weights if some are asked for.
+    With `fetch` its encoder has ImageNet's weights if `model.weights` asks for them. Raises UserError for
+    an unknown model, and for one that has no such encoder then.
     """
     size = dict(settings["model"])
     name, weights = size.pop("name"), size.pop("weights")
     if name not in MODELS:
         raise UserError(f"model.name: no model {name!r}; known: {', '.join(sorted(MODELS))}")
-    if weights != "none" and name not in PRETRAINED:
+    if weights == "imagenet" and name not in PRETRAINED:
         raise UserError(
             f"model.weights={weights}: model {name} has no pretrained weights; "
             f"{', '.join(PRETRAINED)} has, or set model.weights=none"
         )
-    if weights != "none" and fetch:
+    if weights == "imagenet" and fetch:
         size["weights"] = weights
     keras.config.set_dtype_policy(POLICIES[settings["precision"]])
     return build(

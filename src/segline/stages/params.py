@@ -52,6 +52,7 @@ def run(
         "fold_seed": experiment.data.fold_seed,
         "second_stage": "1" if experiment.tune.second_stage else "",
         "extra": " ".join(experiment.train.extra),
+        "start": experiment.model.start,
         "folds": " ".join(map(str, experiment.folds)),
         "all_folds": " ".join(map(str, range(experiment.data.n_folds))),
     }

@@ -43,12 +43,14 @@ def run(
     fold: int,
     out: Path,
     extra: Sequence[Path] = (),
+    start: Path | None = None,
     threads: int = 2,
     fresh: bool = False,
 ) -> None:
     """Train on all folds but `fold` and write out/model.keras last; `fresh` forgets an earlier state.
 
-    `extra` lists the images.csv of data sets that are trained on whatever the fold.
+    `extra` lists the images.csv of data sets that are trained on whatever the fold; `start` is the
+    finished model.keras whose weights this one starts from.
 
     Beside it: model.json (the settings inference needs), history.csv, logs for TensorBoard, and
     checkpoint/last.h5 and checkpoint/best.h5.
@@ -70,6 +72,11 @@ def run(
     model = compiled_model(settings, precision)
     speed = training.images_per_second(model, first)
     identity = settings | {"precision": precision, "fold": fold}
+    if start:
+        _check_folds(params, start)
+        identity["start"] = pretrained.sha256(start)
+        new = pretrained.start_from(model, start)
+        console.print(f"fold {fold}: from {start}" + "".join(f", new output {n}" for n in new))
     record = training.resumed_record(model, out / "checkpoint/last.h5", identity)
     _announce(model, settings, precision, speed, record["epoch"], fold)
     write_provenance(
@@ -101,6 +108,21 @@ def _taken_from_another_run(out: Path, content: str) -> bool:
             console.print(f"{out}: the same settings as {fold}, copied")
             return True
     return False
+
+
+def _check_folds(params: Path, start: Path) -> None:
+    """Refuse to start from a model that was trained on what this one holds out."""
+    ours, theirs = (
+        read_json(folder / "data.json")
+        for folder in (params.parent, start.parent.parent / "params")
+    )
+    cut = [{name: data[name] for name in ("n_folds", "fold_seed")} for data in (ours, theirs)]
+    if ours["dataset"] == theirs["dataset"] and cut[0] != cut[1]:
+        raise UserError(
+            f"{start}: its data set {ours['dataset']} was cut into other folds ({cut[1]}) than ours "
+            f"({cut[0]}), so it may have seen our held-out images; use its data.n_folds and "
+            f"data.fold_seed"
+        )
 
 
 def _remedies(settings: dict[str, Any]) -> str:
