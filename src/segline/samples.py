@@ -150,17 +150,13 @@ class Sampler:
 def fold_class_weights(
     read: ReadPair, n_images: int, *, method: str | Sequence[float], classes: Classes | None = None
 ) -> np.ndarray:
-    """Weights (K,) by class, the background first, from the pixels of all images; K = 2 for objects.
-
-    `none` weighs all alike; numbers are taken as they are.
-    """
+    """Weights (K,) by class, the background first, from the pixels of all images; K = 2 for objects."""
     count = (lambda truth: semantic.pixel_counts(truth, classes)) if classes else _object_pixels
-    if not isinstance(method, str):
-        return np.array(method, float)
-    if method == "none":
-        return np.ones(len(classes) if classes else 2)
-    pixels = sum(count(read(row)[1]) for row in range(n_images))
-    return weights.class_weights(pixels, method=method)
+    return weights.configured_class_weights(
+        method,
+        n_classes=len(classes) if classes else 2,
+        count=lambda: sum(count(read(row)[1]) for row in range(n_images)),
+    )
 
 
 def _object_pixels(truth: np.ndarray) -> np.ndarray:
