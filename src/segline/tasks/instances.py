@@ -46,6 +46,7 @@ class Instances:
             w0=weights["w0"],
             sigma=weights["sigma"],
             class_weights=(float(background), float(body)),
+            distance=target["distance"],
         )
 
     def tuned(
