@@ -25,6 +25,14 @@ def test_unchanged_text_keeps_its_time(tmp_path):
     assert files.write_text_if_changed(path, "b")
 
 
+def test_copies_are_files_of_their_own(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x").write_text("one")
+    files.copy(tmp_path / "a/x", tmp_path / "b/x")
+    (tmp_path / "a/x").write_text("two")
+    assert (tmp_path / "b/x").read_text() == "one"
+
+
 def test_empty_cells_are_empty_strings(tmp_path):
     files.write_csv(tmp_path / "t.csv", pd.DataFrame({"a": ["x", ""], "b": [1, 2]}))
     assert files.read_csv(tmp_path / "t.csv")["a"].tolist() == ["x", ""]

@@ -28,7 +28,7 @@ def discs(row):
     return image.astype(np.uint8), labels
 
 
-def sampler(augment=True, seed=3, **settings):
+def sampler(augment=True, seed=3, distance=True, **settings):
     images = pd.DataFrame({"modality": ["a", "a", "a", "b"], "height": 70, "width": 90})
     augmenter = Augmenter(crop_px=64, scale=(0.7, 1.4), rotate=0.7, flip=True, **FULL)
     return Sampler(
@@ -37,7 +37,9 @@ def sampler(augment=True, seed=3, **settings):
         mode="nuclei",
         crop_px=64,
         augmenter=augmenter if augment else None,
-        teach=ObjectTeacher(border={}, w0=10.0, sigma=5.0, class_weights=(1.0, 1.0)),
+        teach=ObjectTeacher(
+            border={}, w0=10.0, sigma=5.0, class_weights=(1.0, 1.0), distance=distance
+        ),
         seed=seed,
         **settings,
     )
@@ -72,6 +74,12 @@ def test_shapes_types_and_ranges():
     assert (distance.shape, distance.dtype) == ((64, 64), np.float32)
     assert set(np.unique(target)) <= {0, 1, 2}
     assert np.array_equal(distance > 0, target > 0)
+
+
+def test_without_the_distance_the_rest_stays_the_same():
+    with_it, without = sampler()(2, 5), sampler(distance=False)(2, 5)
+    assert without.distance is None
+    assert same(with_it[:3], without[:3])
 
 
 def test_weights_have_mean_one_over_many_samples():

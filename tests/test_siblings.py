@@ -14,11 +14,3 @@ def test_runs_with_the_same_settings_of_the_stages_asked_for(tmp_path):
     run(tmp_path, "half", data=1)
     assert siblings.runs_like(new, ("data", "train")) == [tmp_path / "same"]
     assert siblings.runs_like(new, ("data", "train", "tune")) == []
-
-
-def test_copies_are_files_of_their_own(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a/x").write_text("one")
-    siblings.copy(("x",), tmp_path / "a", tmp_path / "b")
-    (tmp_path / "a/x").write_text("two")
-    assert (tmp_path / "b/x").read_text() == "one"

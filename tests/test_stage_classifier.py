@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from segline import inference, models, tasks
+from segline import inference, models, tasks, weights
 from segline.config import Config
 from segline.stages import classifier
 
@@ -21,7 +21,9 @@ def judged():
     settings = Config().stage_settings()["regions"] | {"epochs": 70, "seed": 0, "size_px": SIZE}
     keras.utils.set_random_seed(0)
     net = models.build("classifier", channels=3, outputs={"classes": 3}, seed=0, width=4, depth=1)
-    weight = classifier._class_weights(np.bincount(classes), settings)
+    weight = weights.configured_class_weights(
+        settings["class_weights"], n_classes=3, count=lambda: np.bincount(classes)
+    )
     accuracy = classifier._fitted(net, crops.astype(np.uint8), classes, weight, settings)
     return inference.Judge(net, settings), accuracy
 

@@ -106,3 +106,11 @@ def test_a_kind_never_trained_on_is_a_part_that_nothing_is_fitted_on(folds):
     assert tuning.fitted_on(names, "final").tolist() == [True, True, False, False]
     assert tuning.fitted_on(names, names[0]).tolist() == [False, True, False, False]
     assert tuning.fitted_on(names, tuning.UNSEEN).tolist() == [True, True, False, False]
+
+
+def test_every_part_is_fitted_without_its_own_rows():
+    names = pd.Series(["fold 1", "fold 0", "fold 1", tuning.UNSEEN])
+    assert tuning.cross_fitted(names, lambda rows: np.flatnonzero(rows).tolist()) == {
+        "final": [0, 1, 2],
+        "parts": {"fold 0": [0, 2], "fold 1": [1], tuning.UNSEEN: [0, 1, 2]},
+    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,11 @@ def write_text(path: Path | str, text: str) -> None:
 def write_bytes(path: Path | str, data: bytes) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def copy(source: Path | str, path: Path | str) -> None:
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def write_text_if_changed(path: Path | str, text: str) -> bool:

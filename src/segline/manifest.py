@@ -81,6 +81,12 @@ def read_out_of_fold(images: Path, folds: Path, oof: Sequence[Path]) -> pd.DataF
     return train[train["oof"].notna()].reset_index(drop=True)
 
 
+def out_of_fold_jobs(table: pd.DataFrame, *more: str) -> list[tuple[Any, ...]]:
+    """Of every row of `read_out_of_fold` (image_id, labels, oof) and the columns `more`, for `pooled`."""
+    columns = ("image_id", "labels", "oof", *more)
+    return list(zip(*(table[name] for name in columns), strict=True))
+
+
 def data_hash(images_path: Path) -> str:
     """Hash of the data set's content, from the summary that `make data` wrote beside images.csv."""
     return str(read_json(images_path.with_name("summary.json"))["data_hash"])

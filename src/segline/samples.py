@@ -23,7 +23,7 @@ class Sample(NamedTuple):
 
     `image` (S, S, C) float32 in 0..1, `target` uint8 class indices (S, S) or independent channels of 0 and
     1 (S, S, n), `weight` (S, S) float32 with mean near 1 over the training fold, `distance` (S, S) float32
-    in 0..1, how deep in its object a pixel lies; None where there are no objects.
+    in 0..1, how deep in its object a pixel lies; None if it is not taught.
     """
 
     image: np.ndarray
@@ -45,12 +45,13 @@ Teach = Callable[[np.ndarray], Taught]
 
 @dataclass(frozen=True)
 class ObjectTeacher:
-    """Teaches objects: three classes with a border, the U-Net weight map, the distance."""
+    """Teaches objects: three classes with a border, the U-Net weight map, the distance if wanted."""
 
     border: dict[str, Any]
     w0: float
     sigma: float
     class_weights: tuple[float, float]
+    distance: bool
 
     def __call__(self, truth: np.ndarray) -> Taught:
         """`truth` (S, S) int32 labels; one that was cut into pieces becomes several objects."""
@@ -60,7 +61,7 @@ class ObjectTeacher:
             weight=weights.unet_weight_map(
                 truth, w0=self.w0, sigma=self.sigma, class_weights=self.class_weights
             ),
-            distance=targets.distance(truth),
+            distance=targets.distance(truth) if self.distance else None,
         )
 
 
@@ -150,17 +151,13 @@ class Sampler:
 def fold_class_weights(
     read: ReadPair, n_images: int, *, method: str | Sequence[float], classes: Classes | None = None
 ) -> np.ndarray:
-    """Weights (K,) by class, the background first, from the pixels of all images; K = 2 for objects.
-
-    `none` weighs all alike; numbers are taken as they are.
-    """
+    """Weights (K,) by class, the background first, from the pixels of all images; K = 2 for objects."""
     count = (lambda truth: semantic.pixel_counts(truth, classes)) if classes else _object_pixels
-    if not isinstance(method, str):
-        return np.array(method, float)
-    if method == "none":
-        return np.ones(len(classes) if classes else 2)
-    pixels = sum(count(read(row)[1]) for row in range(n_images))
-    return weights.class_weights(pixels, method=method)
+    return weights.configured_class_weights(
+        method,
+        n_classes=len(classes) if classes else 2,
+        count=lambda: sum(count(read(row)[1]) for row in range(n_images)),
+    )
 
 
 def _object_pixels(truth: np.ndarray) -> np.ndarray:

@@ -1,13 +1,11 @@
-"""What another run has already made with the same settings is copied, not made again."""
+"""The other runs with the same settings: what they have made is copied, not made again."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from segline.config import read_stage
-from segline.files import replacing
 
 
 def runs_like(run_dir: Path, stages: Iterable[str]) -> list[Path]:
@@ -23,10 +21,3 @@ def runs_like(run_dir: Path, stages: Iterable[str]) -> list[Path]:
 def _holds(run_dir: Path, stage: str, settings: dict) -> bool:
     path = run_dir / "params" / f"{stage}.json"
     return path.exists() and read_stage(path) == settings
-
-
-def copy(names: Sequence[str], source: Path, out: Path) -> None:
-    """Copy the files `names` of the folder `source` into `out`, in this order."""
-    for name in names:
-        with replacing(out / name) as temporary:
-            shutil.copyfile(source / name, temporary)

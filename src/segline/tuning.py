@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -115,3 +115,11 @@ def parts(images: pd.DataFrame, *, unseen: Sequence[str] = ()) -> pd.Series:
 def fitted_on(part_names: pd.Series, part: str) -> np.ndarray:
     """The rows (N,) bool that may be fitted on to judge `part` (or `final`): not it, nor the unseen."""
     return (~part_names.isin([part, UNSEEN])).to_numpy()
+
+
+def cross_fitted(part_names: pd.Series, fit: Callable[[np.ndarray], Any]) -> dict[str, Any]:
+    """What `fit` makes of the rows (N,) bool that it may see: `final`, and in `parts` one for each part."""
+    return {
+        "final": fit(fitted_on(part_names, "final")),
+        "parts": {name: fit(fitted_on(part_names, name)) for name in np.unique(part_names)},
+    }

@@ -1,6 +1,7 @@
 """What each pixel and each class weighs in the loss."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,6 +101,23 @@ def class_weights(
     weights = np.zeros(counts.shape)
     weights[present] = found
     return weights
+
+
+def configured_class_weights(
+    method: str | Sequence[float], *, n_classes: int, count: Callable[[], ArrayLike]
+) -> NDArray[np.float64]:
+    """Weights (n_classes,) by a config's `class_weights`: `none` weighs all alike, numbers are as they are.
+
+    Only for a method of `class_weights` is `count` called; it gives the pixels of each class.
+
+    >>> configured_class_weights("median", n_classes=2, count=lambda: [300, 100]).round(3)
+    array([0.667, 2.   ])
+    """
+    if not isinstance(method, str):
+        return np.array(method, float)
+    if method == "none":
+        return np.ones(n_classes)
+    return class_weights(count(), method=method)
 
 
 def _checked_counts(pixel_counts: ArrayLike) -> NDArray[np.float64]:

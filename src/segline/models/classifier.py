@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from segline.models import parts
+
 
 def classifier(
     *,
@@ -23,23 +25,12 @@ def classifier(
     up will do.
     """
     image = keras.Input((None, None, channels), name="image")
-    x = (
-        layers.Conv2D(width, 2 * stem - 1, strides=stem, padding="same")(image)
-        if stem > 1
-        else image
-    )
-    for level in range(depth + 1):
-        if level:
-            x = layers.MaxPooling2D()(x)
-        for _ in range(2):
-            x = _convolved(x, min(width * 2**level, max_width))
+    finest, *coarser = parts.widths(width, depth=depth, most=max_width)
+    x = parts.convolutions(finest)(parts.stem(width, strides=stem)(image))
+    for filters in coarser:
+        x = parts.convolutions(filters)(layers.MaxPooling2D()(x))
     x = layers.GlobalAveragePooling2D()(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
     heads = {name: layers.Dense(k, dtype="float32", name=name)(x) for name, k in outputs.items()}
     return keras.Model(image, heads, name="classifier")
-
-
-def _convolved(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
-    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-    return layers.Activation("relu")(layers.BatchNormalization(momentum=0.97)(x))

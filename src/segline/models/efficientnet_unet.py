@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import keras
 from keras import layers
 
 from segline.errors import UserError
-from segline.models.unet import convolutions
+from segline.models import parts
 
 # The last feature map at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
 STAGES = (
@@ -47,14 +45,12 @@ def efficientnet_unet(
     x = encoder.get_layer(STAGES[-1]).output
     if dropout:
         x = layers.Dropout(dropout)(x)
-    for skip, filters in zip(reversed(skips), _widths(width, depth, max_width), strict=True):
+    widths = parts.widths(width, depth=depth - 1, most=max_width)
+    for skip, filters in zip(reversed(skips), reversed(widths), strict=True):
         x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
         x = layers.Concatenate()([x, skip])
-        x = convolutions(filters)(x)
-    heads = {
-        name: layers.Conv2D(n, 1, dtype="float32", name=name)(x) for name, n in outputs.items()
-    }
-    return keras.Model(image, heads, name="efficientnet_unet")
+        x = parts.convolutions(filters)(x)
+    return keras.Model(image, parts.logits(x, outputs), name="efficientnet_unet")
 
 
 def _encoder(image: keras.KerasTensor, weights: str | None) -> keras.Model:
@@ -73,8 +69,3 @@ def _encoder(image: keras.KerasTensor, weights: str | None) -> keras.Model:
 
 def _reason(error: Exception) -> str:
     return str(error).rpartition("] ")[2] or "no answer"
-
-
-def _widths(width: int, depth: int, most: int) -> Sequence[int]:
-    """Filters of the decoder's levels, the coarsest first."""
-    return [min(width * 2**level, most) for level in reversed(range(depth))]

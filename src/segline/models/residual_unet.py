@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 from keras import layers
 
-Block = Callable[[keras.KerasTensor], keras.KerasTensor]
+from segline.models import parts
 
 
 def residual_unet(
@@ -27,7 +25,7 @@ def residual_unet(
     its input (He et al. 2016, "Identity mappings"). With `stem` 2 or 4 the first convolution strides
     and the last upsampling brings the logits' features back to full size.
     """
-    widths = [min(width * 2**level, max_width) for level in range(depth + 1)]
+    widths = parts.widths(width, depth=depth, most=max_width)
     image = keras.Input((None, None, channels), name="image")
     x = layers.Conv2D(width, 2 * stem - 1 if stem > 1 else 3, strides=stem, padding="same")(image)
 
@@ -48,13 +46,10 @@ def residual_unet(
     x = _normalised(x)
     if stem > 1:
         x = layers.UpSampling2D(stem, interpolation="bilinear")(x)
-    heads = {
-        name: layers.Conv2D(n, 1, dtype="float32", name=name)(x) for name, n in outputs.items()
-    }
-    return keras.Model(image, heads, name="residual_unet")
+    return keras.Model(image, parts.logits(x, outputs), name="residual_unet")
 
 
-def _residual(filters: int, *, strides: int) -> Block:
+def _residual(filters: int, *, strides: int) -> parts.Block:
     def apply(x: keras.KerasTensor) -> keras.KerasTensor:
         # Every second pixel, then 1x1: a strided 1x1 convolution of fewer than 16 channels crashes oneDNN.
         shortcut = layers.AveragePooling2D(1, strides=strides)(x) if strides > 1 else x

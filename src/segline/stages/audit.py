@@ -12,7 +12,7 @@ import pandas as pd
 from segline import audit, figures, maps, recipes
 from segline.console import console
 from segline.files import read_csv, read_labels, write_csv, write_image
-from segline.manifest import read_out_of_fold
+from segline.manifest import out_of_fold_jobs, read_out_of_fold
 from segline.recipes import Recipe
 from segline.stages.gallery import pictures
 from segline.workers import pooled
@@ -38,7 +38,7 @@ def run(
     scored = read_csv(scores, ("image_id", "ap", "part"))[["image_id", "ap", "part"]]
     table = table.merge(scored, on="image_id")
     made = recipes.load(thresholds, second)
-    jobs = list(zip(table["image_id"], table["labels"], table["oof"], table["part"], strict=True))
+    jobs = out_of_fold_jobs(table, "part")
     evidence = pd.DataFrame(pooled(partial(_evidence, made=made), jobs))
     table = pd.concat([table, evidence], axis=1)
     table["suspect"] = audit.suspect(evidence)

@@ -44,7 +44,10 @@ def run(
     built = models.build(
         size.pop("name"), channels=3, outputs={"classes": len(names)}, seed=settings["seed"], **size
     )
-    accuracy = _fitted(built, crops, classes, _class_weights(counts, settings), settings)
+    class_weights = weights.configured_class_weights(
+        settings["class_weights"], n_classes=len(names), count=lambda: counts
+    )
+    accuracy = _fitted(built, crops, classes, class_weights, settings)
     shown = ", ".join(f"{name} {n}" for name, n in zip(names, counts, strict=True))
     write_json(out.with_suffix(".json"), settings | {"examples": counts.tolist()})
     with replacing(out) as temporary:
@@ -72,15 +75,6 @@ def _examples(
             crops.append(regions.crops(image, labels, **cut))
             classes.append(regions.majority(labels, truth, n_classes))
     return np.concatenate(crops), np.concatenate(classes)
-
-
-def _class_weights(counts: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    method = settings["class_weights"]
-    if not isinstance(method, str):
-        return np.array(method, float)
-    return (
-        np.ones(len(counts)) if method == "none" else weights.class_weights(counts, method=method)
-    )
 
 
 def _fitted(

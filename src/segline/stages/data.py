@@ -210,7 +210,7 @@ def _write_companions(source: Source, out: Path, sample: pd.DataFrame) -> None:
     if source.solution is None:
         (out / "solution.csv").unlink(missing_ok=True)
     else:
-        files.write_bytes(out / "solution.csv", source.solution.read_bytes())
+        files.copy(source.solution, out / "solution.csv")
 
 
 def _unlike(sample: pd.DataFrame, images: pd.DataFrame) -> list[Problem]:

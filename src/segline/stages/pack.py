@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import keras
 from segline import pretrained, report
 from segline.console import console
 from segline.errors import UserError
-from segline.files import read_json, replacing, write_text
+from segline.files import copy, read_json, write_text
 
 LIMIT_MB = 30
 COPIED = ("thresholds.json", "second.h5", "cv.json", "scores.csv")
@@ -28,8 +27,7 @@ def run(*, run_dir: Path, config: Path, out: Path) -> None:
     written = [_packed(model, out / f"{model.parent.name}.h5") for model in models]
     for name in COPIED:
         if (run_dir / name).exists():
-            with replacing(out / name) as temporary:
-                shutil.copyfile(run_dir / name, temporary)
+            copy(run_dir / name, out / name)
             written.append(out / name)
     size = sum(path.stat().st_size for path in written) / 2**20
     if size > LIMIT_MB:

@@ -13,7 +13,7 @@ from rich.progress import track
 from segline import inference, maps, siblings
 from segline.config import read_stage
 from segline.console import console
-from segline.files import read_image
+from segline.files import copy, read_image
 from segline.manifest import read_folds, read_images
 
 
@@ -43,7 +43,7 @@ def _taken_from_another_run(model: Path, out: Path) -> bool:
         made, theirs = other / fold.name / out.name, other / fold.name / model.name
         fresh = made.exists() and made.stat().st_mtime >= theirs.stat().st_mtime
         if fresh and filecmp.cmp(theirs, model, shallow=False):
-            siblings.copy((out.name,), made.parent, fold)
+            copy(made, out)
             console.print(f"{out}: the same model and settings as {made}, copied")
             return True
     return False

@@ -13,7 +13,7 @@ from segline import maps, metrics, objects, recipes, tuning
 from segline.config import read_stage
 from segline.console import console
 from segline.files import read_json, read_labels
-from segline.manifest import read_out_of_fold
+from segline.manifest import out_of_fold_jobs, read_out_of_fold
 from segline.recipes import Recipe
 from segline.workers import pooled
 
@@ -37,7 +37,8 @@ def run(
     table = read_out_of_fold(images, folds, oof)
     table["part"] = tuning.parts(table, unseen=read_json(thresholds)["unseen"])
     plain = recipes.load(thresholds)
-    examples = pooled(partial(_examples, plain=plain, offsets=offsets), _jobs(table))
+    jobs = out_of_fold_jobs(table, "part")
+    examples = pooled(partial(_examples, plain=plain, offsets=offsets), jobs)
     judges = {
         name: recipe._replace(
             regressor=objects.fit(*_stacked(examples, tuning.fitted_on(table["part"], name))),
@@ -46,7 +47,7 @@ def run(
         for name, recipe in plain.items()
     }
     cutoffs = settings["second_cutoff"]
-    scores = np.array(pooled(partial(_scores, judges=judges, cutoffs=cutoffs), _jobs(table)))
+    scores = np.array(pooled(partial(_scores, judges=judges, cutoffs=cutoffs), jobs))
     chosen = {
         name: cutoffs[int(scores[tuning.fitted_on(table["part"], name)].mean(axis=0).argmax())]
         for name in plain
@@ -55,10 +56,6 @@ def run(
         out, {name: judge._replace(cutoff=chosen[name]) for name, judge in judges.items()}
     )
     console.print(f"second stage on {sum(len(e[1]) for e in examples)} objects; cutoffs {chosen}")
-
-
-def _jobs(table: pd.DataFrame) -> list[tuple]:
-    return list(zip(table["image_id"], table["labels"], table["oof"], table["part"], strict=True))
 
 
 def _examples(

@@ -24,7 +24,7 @@ from segline import (
 )
 from segline.console import console
 from segline.errors import UserError
-from segline.files import read_json, replacing, write_csv, write_json
+from segline.files import copy, read_json, replacing, write_csv, write_json
 from segline.manifest import data_hash, read_folds, read_images, with_extra
 from segline.progress import EpochProgress
 from segline.provenance import write_provenance
@@ -103,8 +103,9 @@ def _taken_from_another_run(out: Path, content: str) -> bool:
         fold, record = other / out.name, other / "provenance.json"
         trained = (fold / "model.keras").exists() and record.exists()
         if trained and read_json(record)["data_hash"] == content:
-            siblings.copy(("provenance.json",), other, out.parent)
-            siblings.copy(("history.csv", "model.json", "model.keras"), fold, out)
+            copy(record, out.parent / record.name)
+            for name in ("history.csv", "model.json", "model.keras"):
+                copy(fold / name, out / name)
             console.print(f"{out}: the same settings as {fold}, copied")
             return True
     return False

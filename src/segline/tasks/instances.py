@@ -14,6 +14,7 @@ from rich.table import Table
 from segline import maps, metrics, submission, tuning
 from segline import recipes as object_recipes
 from segline.files import read_labels
+from segline.manifest import out_of_fold_jobs
 from segline.samples import ObjectTeacher, ReadPair, fold_class_weights
 from segline.uncertainty import clustered_error
 from segline.workers import pooled
@@ -45,6 +46,7 @@ class Instances:
             w0=weights["w0"],
             sigma=weights["sigma"],
             class_weights=(float(background), float(body)),
+            distance=target["distance"],
         )
 
     def tuned(
@@ -54,12 +56,9 @@ class Instances:
         axes = {name: settings[name] for name in tuning.Thresholds._fields}
         options = {name: settings[name] for name in OPTIONS}
         score = partial(_grid_scores, choices=tuning.grid(axes), options=options)
-        scores = np.array(pooled(score, _jobs(images)))
-        chosen = {
-            name: tuning.best(scores[tuning.fitted_on(parts, name)], axes)._asdict()
-            for name in ("final", *np.unique(parts))
-        }
-        return {"final": chosen.pop("final"), "parts": chosen, "options": options}
+        scores = np.array(pooled(score, out_of_fold_jobs(images)))
+        chosen = tuning.cross_fitted(parts, lambda rows: tuning.best(scores[rows], axes)._asdict())
+        return chosen | {"options": options}
 
     def words(self, choice: Mapping[str, Any]) -> str:
         return ", ".join(f"{name} {value}" for name, value in choice.items())
@@ -97,10 +96,6 @@ class Instances:
 
     def counts(self, labels: np.ndarray) -> dict[str, int]:
         return {"n_objects": int(labels.max(initial=0))}
-
-
-def _jobs(images: pd.DataFrame) -> list[tuple[str, str, list[Path]]]:
-    return list(zip(images["image_id"], images["labels"], images["oof"], strict=True))
 
 
 def _grid_scores(

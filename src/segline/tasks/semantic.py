@@ -19,6 +19,7 @@ from segline import class_submission, maps, semantic, tuning
 from segline import classes as class_images
 from segline.classes import Classes
 from segline.files import read_json, read_labels
+from segline.manifest import out_of_fold_jobs
 from segline.samples import ClassTeacher, ReadPair, Teach, fold_class_weights
 from segline.uncertainty import clustered_error
 from segline.workers import pooled
@@ -153,10 +154,6 @@ class Semantic:
         return {f"{name}_px": int(n) for name, n in zip(self.classes.names, pixels, strict=True)}
 
 
-def _jobs(images: pd.DataFrame) -> list[tuple[str, str, list[Path]]]:
-    return list(zip(images["image_id"], images["labels"], images["oof"], strict=True))
-
-
 def thresholds_by_dice(
     images: pd.DataFrame,
     parts: pd.Series,
@@ -169,12 +166,8 @@ def thresholds_by_dice(
     `read` gives the label image, of `classes`, at a path.
     """
     work = partial(_dice_by_threshold, classes=classes, grid=grid, read=read)
-    scores = np.array(pooled(work, _jobs(images)))  # (N, C, T)
-    chosen = {
-        name: {"thresholds": _best(scores[tuning.fitted_on(parts, name)], grid)}
-        for name in ("final", *np.unique(parts))
-    }
-    return {"final": chosen.pop("final"), "parts": chosen}
+    scores = np.array(pooled(work, out_of_fold_jobs(images)))  # (N, C, T)
+    return tuning.cross_fitted(parts, lambda rows: {"thresholds": _best(scores[rows], grid)})
 
 
 def _dice_by_threshold(
