@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from segline import class_submission, files, rle
 from segline import classes as semantic
-from segline import files, rle
 from segline.classes import Classes
 from segline.errors import UserError
 from segline.sources import Key, Record, _files
@@ -78,12 +78,7 @@ Rows = dict[str, list[tuple[int, str]]]  # stem -> (class index, RLE), '' where 
 
 
 def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> Rows:
-    needed = (
-        ("ImageId", "EncodedPixels")
-        if len(classes) == 2
-        else ("ImageId", "ClassId", "EncodedPixels")
-    )
-    table = files.read_csv(path, needed, dtype=str)
+    table = files.read_csv(path, class_submission.columns(len(classes)), dtype=str)
     class_ids = table["ClassId"] if "ClassId" in table else ["1"] * len(table)
     stems = {image.name: stem for stem, image in images.items()} | {stem: stem for stem in images}
     rows: Rows = {}
