@@ -65,11 +65,11 @@ class RleCsv:
             return semantic.from_channels(channels)
         crowded = channels.sum(axis=2) > 1
         if crowded.any():
-            row, column = np.argwhere(crowded)[0]
-            names = [self.classes.names[c + 1] for c in np.flatnonzero(channels[row, column])]
+            names = [self.classes.names[c + 1] for c in np.flatnonzero(channels[crowded][0])]
             raise UserError(
-                f"{self._path}: image {stem}: {' and '.join(names)} overlap at pixel (row {row}, column "
-                f'{column}); mend the masks, or if classes may overlap, set="data.exclusive=false"'
+                f"{self._path}: image {stem}: {' and '.join(names)} overlap at "
+                f"{semantic.first_pixel(crowded)}; mend the masks, or if classes may overlap, "
+                f'set="data.exclusive=false"'
             )
         return np.where(channels.any(axis=2), channels.argmax(axis=2) + 1, 0).astype(np.int32)
 
