@@ -261,9 +261,14 @@ leaderboard: .venv/.installed  ## score every CSV in submissions/ into data/lead
 	    --output-dir data --output leaderboard.html notebooks/leaderboard.ipynb
 	@echo wrote data/leaderboard.html
 
+# $(1) --plan prints config, run and settings of each run, parted by tabs. The + lets make -n look inside.
+define score_planned
+$(1) --plan | while IFS=$$'\t' read -r config run set; do \
+    $(MAKE) score config="$$config" run="$$run" set="$$set" < /dev/null; done
+endef
+
 ladder: .venv/.installed  ## what each ingredient is worth: trains what is missing (an hour), then the table
-	@$(segline) ladder --plan | while IFS=$$'\t' read -r config run set; do \
-	    $(MAKE) score config="$$config" run="$$run" set="$$set" < /dev/null; done
+	+@$(call score_planned,$(segline) ladder)
 	@$(segline) ladder
 
 readme: .venv/.installed  ## put the measured figures into README
@@ -277,8 +282,7 @@ bench: .venv/.bench  ## speed and memory against named peers (about 5 minutes, 2
 	.venv/bin/python -m benchmarks
 
 bench-jobs: .venv/.installed  ## each semantic job's typical failure against its config (trains ten nets)
-	@.venv/bin/python -m benchmarks.jobs --plan --set='$(set)' | while IFS=$$'\t' read -r config run set; do \
-	    $(MAKE) score config="$$config" run="$$run" set="$$set" < /dev/null; done
+	+@$(call score_planned,.venv/bin/python -m benchmarks.jobs --set='$(set)')
 	@.venv/bin/python -m benchmarks.jobs
 
 FORCE:

@@ -23,6 +23,7 @@ LAYERS = [
             "sampling",
             "recipes",
             "report",
+            "scores",
             "workers",
             "siblings",
             "ladder",

@@ -35,7 +35,7 @@ def steps(tmp_path):
 def finished(runs, name, aps):
     """A run's figures, one group an image, half of them tissue."""
     table = pd.DataFrame({"ap": aps, "image_id": range(len(aps)), "group": range(len(aps))})
-    files.write_csv(runs / f"ladder-{name}/scores.csv", table)
+    files.write_csv(runs / f"ladder-{name}/scores.csv", table.assign(modality="m"))
     tissue, light = aps[::2], aps[1::2]
     part = {"standard_error": 0.1, "per_threshold": [0.5] * 10}
     files.write_json(

@@ -33,6 +33,16 @@ def table(found: Iterable[tuple[str, np.ndarray]], classes: Classes) -> pd.DataF
         masks = class_images.masks(labels, classes)
         encoded = (rle.encode(masks[..., c]) for c in range(masks.shape[-1]))
         rows += [(image_id, number, text) for number, text in enumerate(encoded, start=1)]
+    return _with_columns(rows, classes)
+
+
+def empty(image_ids: Iterable[str], classes: Classes) -> pd.DataFrame:
+    """The rows of a sample submission: every class absent from every image."""
+    rows = [(image_id, number, "") for image_id in image_ids for number in range(1, len(classes))]
+    return _with_columns(rows, classes)
+
+
+def _with_columns(rows: list[tuple[str, int, str]], classes: Classes) -> pd.DataFrame:
     full = pd.DataFrame(rows, columns=["ImageId", "ClassId", "EncodedPixels"])
     return full[[*columns(len(classes))]]
 

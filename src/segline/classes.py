@@ -78,7 +78,7 @@ def read_mask(mask: np.ndarray, classes: Classes) -> NDArray[np.int32]:
     if mask.dtype.kind not in "iuf":
         raise ValueError(f"a mask holds numbers, found {mask.dtype}")
     if mask.dtype.kind == "f" and not np.isfinite(mask).all():
-        raise ValueError(f"NaN or infinite at {_first(~np.isfinite(mask))}; mend the mask")
+        raise ValueError(f"NaN or infinite at {first_pixel(~np.isfinite(mask))}; mend the mask")
     if mask.ndim == 3 and mask.shape[2] == 1:
         mask = mask[..., 0]
     if mask.ndim == 2:
@@ -115,7 +115,7 @@ def _from_levels(mask: np.ndarray, classes: Classes) -> np.ndarray:
         return _cut(_unit(mask)).astype(np.int32)
     outside = ~np.isin(mask, np.arange(top + 1))
     raise ValueError(
-        f"value {mask[outside][0]} at {_first(outside)} is outside the classes 0..{top}; name every "
+        f"value {mask[outside][0]} at {first_pixel(outside)} is outside the classes 0..{top}; name every "
         f"class in data.classes, or give the masks' colours as data.colours"
     )
 
@@ -141,8 +141,8 @@ def _check_hard(mask: NDArray[np.float32]) -> None:
     between = (mask > HARD) & (mask < 1 - HARD)
     if between.mean() > SOFT_SHARE:
         raise ValueError(
-            f"{between.mean():.0%} of the values lie between the ends (first at {_first(between)}), so "
-            f"this is no mask of two values; save it as 0 and 1, or name every class in data.classes"
+            f"{between.mean():.0%} of the values lie between the ends (first at {first_pixel(between)}), "
+            f"so this is no mask of two values; save it as 0 and 1, or name every class in data.classes"
         )
 
 
@@ -152,8 +152,9 @@ def _from_one_hot(mask: NDArray[np.float32], classes: Classes) -> NDArray[np.int
     wrong = (total < least - SUM_TOLERANCE) | (total > 1 + SUM_TOLERANCE)
     if wrong.any():
         raise ValueError(
-            f"channels sum to {total[wrong][0]:g} at {_first(wrong)}, not to one, in {wrong.mean():.1%} "
-            f'of the pixels; if classes may overlap or be absent, set="data.exclusive=false"'
+            f"channels sum to {total[wrong][0]:g} at {first_pixel(wrong)}, not to one, in "
+            f"{wrong.mean():.1%} of the pixels; if classes may overlap or be absent, "
+            f'set="data.exclusive=false"'
         )
     _check_hard(mask)
     if least == 0.0:
@@ -258,7 +259,7 @@ def from_colours(mask: np.ndarray, colours: tuple[str, ...]) -> NDArray[np.int32
     unknown = table[indices] != packed
     if unknown.any():
         raise ValueError(
-            f"colour #{packed[unknown][0]:06x} at {_first(unknown)} is none of {', '.join(colours)}; "
+            f"colour #{packed[unknown][0]:06x} at {first_pixel(unknown)} is none of {', '.join(colours)}; "
             f"give each class's colour as data.colours (JPEG adds colours: save masks as PNG)"
         )
     return indices.astype(np.int32)
@@ -269,7 +270,11 @@ def _packed(mask: np.ndarray) -> NDArray[np.int32]:
     return red << 16 | green << 8 | blue
 
 
-def _first(where: np.ndarray) -> str:
-    """The first pixel set, as text."""
+def first_pixel(where: np.ndarray) -> str:
+    """Of a mask (H, W) or (H, W, C) the first pixel that is set, as text; row by row, both from 0.
+
+    >>> first_pixel(np.array([[False, False], [True, False]]))
+    'pixel (row 1, column 0)'
+    """
     row, column = np.argwhere(where)[0][:2]
     return f"pixel (row {row}, column {column})"

@@ -6,14 +6,12 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from segline.errors import UserError
-from segline.files import read_csv, read_json
+from segline.files import read_json
+from segline.scores import KINDS, means_by_kind, paired
 from segline.uncertainty import paired_bootstrap
 
-TISSUE = ("tissue_light", "tissue_purple")
-COLUMNS = ("mAP", "gain (95 %)", "fluorescence", "tissue", "brightfield", ".50", ".75", ".80-.95")
+COLUMNS = ("mAP", "gain (95 %)", *KINDS, ".50", ".75", ".80-.95")
 
 
 class Step(NamedTuple):
@@ -79,12 +77,8 @@ def measured(step: Step, runs: Path) -> dict[str, Any] | None:
 
 def _gain(base: Path, other: Path) -> list[float]:
     """Mean gain over the images both scored, and its 95 % interval over fields."""
-    columns = ("image_id", "group", "ap")
-    left, right = (
-        read_csv(path, columns, dtype={"group": str})[list(columns)] for path in (base, other)
-    )
-    both: pd.DataFrame = left.merge(right[["image_id", "ap"]], on="image_id")
-    found = paired_bootstrap(both["ap_y"] - both["ap_x"], both["group"])
+    _, both = paired(base, other)
+    found = paired_bootstrap(both["gain"], both["group"])
     return [found.difference, found.low, found.high]
 
 
@@ -105,12 +99,14 @@ def markdown(found: list[Step], rows: dict[str, dict[str, Any]]) -> str:
 
 def _line(step: Step, row: dict[str, Any]) -> str:
     at = row["per_threshold"]
+    modalities = {
+        name: {"mean": mean, "n_images": row["n_images"][name]}
+        for name, mean in row["modalities"].items()
+    }
     cells = [
         f"{row['mean']:.3f}",
         _words(row["gain"]) if "gain" in row else "",
-        _mean_of(row, ("fluorescence",)),
-        _mean_of(row, TISSUE),
-        _mean_of(row, ("brightfield",)),
+        *means_by_kind(modalities),
         *(f"{value:.3f}" for value in (at[0], at[5], sum(at[6:]) / len(at[6:]))),
     ]
     change = step.change if step.kind == "rung" else f"on *{step.base}*: {step.change}"
@@ -121,11 +117,3 @@ def _words(gain: list[float]) -> str:
     difference, low, high = gain
     shown = f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
     return f"**{shown}**" if low > 0 or high < 0 else shown
-
-
-def _mean_of(row: dict[str, Any], names: tuple[str, ...]) -> str:
-    counts = {name: row["n_images"].get(name, 0) for name in names}
-    if not sum(counts.values()):
-        return "-"
-    total = sum(row["modalities"][name] * n for name, n in counts.items() if n)
-    return f"{total / sum(counts.values()):.3f}"

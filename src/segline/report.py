@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from segline import class_submission, submission
 from segline.errors import UserError
 from segline.files import read_csv, read_json
+from segline.scores import KINDS, means_by_kind
 
 # Public scores on DSB2018 stage1_test (65 images), mean average precision over IoU .50-.95.
 PUBLIC_STAGE1 = {
@@ -77,7 +78,7 @@ def with_block(text: str, name: str, content: str, *, where: str) -> str:
 def results_table(submissions: Path) -> str:
     """Markdown: this project's cross-validated figures on DSB2018 beside the public scores."""
     lines = [
-        "| what | set | mAP | fluorescence | tissue | brightfield |",
+        f"| what | set | mAP | {' | '.join(KINDS)} |",
         "|---|---|---|---|---|---|",
     ]
     for path in sorted(submissions.glob("*.json")):
@@ -95,23 +96,8 @@ def _result_row(name: str, cv: dict[str, Any]) -> str:
     mean, _, error = _mean_and_error(cv).partition(" ")
     folds = "fold" if len(cv["folds"]) == 1 else "folds"
     where = f"grouped hold-out, {folds} {', '.join(map(str, cv['folds']))}, {cv['n_images']} images"
-    parts = cv["per_modality"]
-    tissue = [parts[name] for name in ("tissue_light", "tissue_purple") if name in parts]
-    columns = [[parts[n]] if n in parts else [] for n in ("fluorescence", "brightfield")]
-    cells = [_pooled_mean(part) for part in (columns[0], tissue, columns[1])]
-    return (
-        f"| **segline `config={name}`** | {where} | **{mean}** {error} | "
-        + " | ".join(cells)
-        + " |"
-    )
-
-
-def _pooled_mean(parts: list[dict[str, Any]]) -> str:
-    """Mean over the images of several modalities."""
-    n_images = sum(part["n_images"] for part in parts)
-    if not n_images:
-        return "-"
-    return f"{sum(part['mean'] * part['n_images'] for part in parts) / n_images:.3f}"
+    cells = " | ".join(means_by_kind(cv["per_modality"]))
+    return f"| **segline `config={name}`** | {where} | **{mean}** {error} | {cells} |"
 
 
 def model_card(

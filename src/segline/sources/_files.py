@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from segline import files
+from segline.classes import first_pixel
 from segline.errors import UserError
 from segline.levels import Levels, Scale, scale_of, to_rgb8
 from segline.sources import Problem, Record
@@ -136,11 +137,6 @@ def set_image(
     grey = stored.ndim == 2 or bool((stored == stored[..., :1]).all())
     bright = float(record.image.mean())
     record.levels = Levels(str(stored.dtype), 1 if grey else 3, low, high, scale, bright)
-
-
-def first_pixel(where: np.ndarray) -> str:
-    row, column = np.argwhere(where)[0][:2]
-    return f"pixel (row {row}, column {column})"
 
 
 def encode_png(image: np.ndarray) -> bytes:

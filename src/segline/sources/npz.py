@@ -144,7 +144,7 @@ def _check_images(images: np.ndarray, path: Path) -> None:
         broken = ~np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
         if broken.any():
             index = int(broken.argmax())
-            pixel = _files.first_pixel(~np.isfinite(images[index]))
+            pixel = semantic.first_pixel(~np.isfinite(images[index]))
             raise UserError(
                 f"{path}: NaN or infinite in {broken.sum()} of {len(images)} images, first image {index} "
                 f"at {pixel}; mend them (numpy.nan_to_num) or leave these images and masks out"

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from segline import class_submission, files, rle
 from segline import classes as semantic
-from segline import files, rle
 from segline.classes import Classes
 from segline.errors import UserError
 from segline.sources import Key, Record, _files
@@ -65,11 +65,11 @@ class RleCsv:
             return semantic.from_channels(channels)
         crowded = channels.sum(axis=2) > 1
         if crowded.any():
-            row, column = np.argwhere(crowded)[0]
-            names = [self.classes.names[c + 1] for c in np.flatnonzero(channels[row, column])]
+            names = [self.classes.names[c + 1] for c in np.flatnonzero(channels[crowded][0])]
             raise UserError(
-                f"{self._path}: image {stem}: {' and '.join(names)} overlap at pixel (row {row}, column "
-                f'{column}); mend the masks, or if classes may overlap, set="data.exclusive=false"'
+                f"{self._path}: image {stem}: {' and '.join(names)} overlap at "
+                f"{semantic.first_pixel(crowded)}; mend the masks, or if classes may overlap, "
+                f'set="data.exclusive=false"'
             )
         return np.where(channels.any(axis=2), channels.argmax(axis=2) + 1, 0).astype(np.int32)
 
@@ -78,12 +78,7 @@ Rows = dict[str, list[tuple[int, str]]]  # stem -> (class index, RLE), '' where 
 
 
 def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> Rows:
-    needed = (
-        ("ImageId", "EncodedPixels")
-        if len(classes) == 2
-        else ("ImageId", "ClassId", "EncodedPixels")
-    )
-    table = files.read_csv(path, needed, dtype=str)
+    table = files.read_csv(path, class_submission.columns(len(classes)), dtype=str)
     class_ids = table["ClassId"] if "ClassId" in table else ["1"] * len(table)
     stems = {image.name: stem for stem, image in images.items()} | {stem: stem for stem in images}
     rows: Rows = {}

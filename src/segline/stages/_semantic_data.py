@@ -1,4 +1,4 @@
-"""What `make data` does otherwise for semantic masks: rows, refusals, sample submission, summary."""
+"""What `make data` does otherwise for semantic masks: rows, refusals, summary."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import pandas as pd
 
 from segline import classes as semantic
 from segline import folds
-from segline.class_submission import columns
 from segline.classes import Classes
 from segline.errors import UserError
 from segline.levels import scale_of
@@ -114,14 +112,6 @@ def strata(rows: Sequence[dict], classes: Classes) -> list[str]:
     pixels = np.array([row["pixels"] for row in rows if row["split"] == "train"])
     words = iter(folds.strata(pixels, classes.names))
     return [next(words) if row["split"] == "train" else "" for row in rows]
-
-
-def sample(test_ids: Sequence[str], classes: Classes) -> pd.DataFrame:
-    """The sample submission where the raw data has none: every cell empty, ClassId from 1."""
-    rows = [(image_id, number, "") for image_id in test_ids for number in range(1, len(classes))]
-    return pd.DataFrame(rows, columns=["ImageId", "ClassId", "EncodedPixels"])[
-        [*columns(len(classes))]
-    ]
 
 
 def summarise(rows: Sequence[dict], classes: Classes) -> dict:

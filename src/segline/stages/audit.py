@@ -11,9 +11,10 @@ import pandas as pd
 
 from segline import audit, figures, maps, recipes
 from segline.console import console
-from segline.files import read_csv, read_labels, write_csv, write_image
-from segline.manifest import out_of_fold_jobs, read_out_of_fold
+from segline.files import read_labels, write_csv, write_image
+from segline.manifest import out_of_fold_jobs
 from segline.recipes import Recipe
+from segline.scores import read_scored
 from segline.stages.gallery import pictures
 from segline.workers import pooled
 
@@ -34,9 +35,7 @@ def run(
 
     The picture shows the worst suspects first, then the worst of the images that are none.
     """
-    table = read_out_of_fold(images, folds, oof)
-    scored = read_csv(scores, ("image_id", "ap", "part"))[["image_id", "ap", "part"]]
-    table = table.merge(scored, on="image_id")
+    table = read_scored(images, folds, oof, scores=scores, score="ap")
     made = recipes.load(thresholds, second)
     jobs = out_of_fold_jobs(table, "part")
     evidence = pd.DataFrame(pooled(partial(_evidence, made=made), jobs))

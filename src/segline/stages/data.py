@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from segline import checks, files, groups
-from segline.class_submission import columns
+from segline import checks, class_submission, files, groups
 from segline.classes import Classes, from_settings
 from segline.console import console
 from segline.errors import UserError
@@ -197,11 +196,11 @@ def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
 def _sample(source: Source, images: pd.DataFrame, classes: Classes | None) -> pd.DataFrame:
     """The sample submission: the source's, or one made from the test images."""
     if source.sample is not None:
-        wanted = columns(len(classes)) if classes else ("ImageId", "EncodedPixels")
+        wanted = class_submission.columns(len(classes)) if classes else ("ImageId", "EncodedPixels")
         return files.read_csv(source.sample, wanted, dtype=str)
     test_ids = list(images.loc[images["split"] == "test", "image_id"])
     if classes:
-        return _semantic_data.sample(test_ids, classes)
+        return class_submission.empty(test_ids, classes)
     return pd.DataFrame({"ImageId": sorted(test_ids), "EncodedPixels": "1 1"})
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from segline import figures, maps, tasks
 from segline.console import console
-from segline.files import read_csv, read_image, read_json, read_labels, write_image
-from segline.manifest import read_out_of_fold
+from segline.files import read_image, read_json, read_labels, write_image
+from segline.scores import read_scored
 
 
 def run(
@@ -27,11 +27,9 @@ def run(
     out: Path,
 ) -> None:
     """Draw image, maps, true and found outlines; `worst` > 0 draws that many images of lowest score."""
-    table = read_out_of_fold(images, folds, oof)
     task = tasks.of(read_json(thresholds).get("task"))
-    columns = ("image_id", task.score, "part")
-    scored = read_csv(scores, columns)[[*columns]].rename(columns={task.score: "score"})
-    table = table.merge(scored, on="image_id")
+    table = read_scored(images, folds, oof, scores=scores, score=task.score)
+    table = table.rename(columns={task.score: "score"})
     chosen = table.nsmallest(worst, "score") if worst else _median_of_each_modality(table)
     made = task.recipes(thresholds, second)
     rows = [
