@@ -54,6 +54,18 @@ def test_scales_come_back_without_a_shift(thresholder, scales):
     assert ((probs[..., 1] > 0.5) != (image[..., 0] > 0.5)).sum() < 100
 
 
+def test_other_scales_are_views_of_their_own(thresholder):
+    image, options = disc(60, 81, 30, 40, 20), {"multiple": 8, "symmetries": 1}
+    options |= {"tile_px": 1536, "overlap_px": 16}
+    whole, half = (
+        inference.probability_map(thresholder, image, scales=(scale,), **options)
+        for scale in (1.0, 0.5)
+    )
+    views = inference.probability_map(thresholder, image, other_scales=(0.5,), **options)
+    assert np.array_equal(views, np.concatenate([whole, half], axis=-1))
+    assert not np.array_equal(whole, half)
+
+
 def test_eight_symmetries_make_the_answer_symmetric():
     net = models.build(
         "unet", channels=1, outputs={"classes": 3, "distance": 1}, seed=0, width=4, depth=2

@@ -1,6 +1,7 @@
 """From out-of-fold maps to thresholds, second stage, score and submission, on made-up maps."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -112,6 +113,25 @@ def test_the_second_stage_drops_what_is_not_there(run):
     assert plain["per_threshold"][0] == pytest.approx(4 / 5, abs=0.02)
     assert fitted["per_threshold"][0] == pytest.approx(1.0, abs=0.01)
     assert fitted["mean"] > plain["mean"] + 0.1
+
+
+def test_what_the_first_view_misses_comes_from_another(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    root = tmp_path / "run"
+    for fold in (0, 1):
+        path = root / f"oof{fold}.h5"
+        pairs = [(i, maps.read(path, i) / 255) for i in maps.ids(path)]
+        blind = [(i, probs.copy()) for i, probs in pairs]
+        for _, probs in blind:
+            probs[:28, :28] = (1, 0, 0)
+        both = [np.concatenate([b, p], axis=2) for (_, b), (_, p) in zip(blind, pairs, strict=True)]
+        maps.write(path, zip([i for i, _ in pairs], both, strict=True))
+    (root / "tune.json").write_text(json.dumps(TUNE | {"n_views": 2}))
+    fitted = {"thresholds": root / "thresholds.json", "out": root / "second.h5"}
+    second.run(params=root / "tune.json", **fitted, **data(root))
+    plain, found = scored(root, None), scored(root, root / "second.h5")
+    assert plain["per_threshold"][0] < 0.7
+    assert found["per_threshold"][0] == pytest.approx(1.0, abs=0.01)
 
 
 def test_the_summary_counts_images_groups_and_folds(run):

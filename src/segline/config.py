@@ -298,10 +298,15 @@ class Train(Table):
 
 
 class Predict(Table):
-    """Test-time augmentation (symmetries, magnifications) and the tiles of large images."""
+    """Test-time augmentation (symmetries, magnifications) and the tiles of large images.
+
+    Maps at the magnifications `scales` are averaged. Those at `other_scales` are kept beside them, each
+    as another view of the image, whose objects the second stage may prefer.
+    """
 
     symmetries: Literal[1, 2, 4, 8] = 1
     scales: Annotated[tuple[Positive, ...], Several] = (1.0,)
+    other_scales: Annotated[tuple[Positive, ...], Several] = ()
     tile_px: Annotated[int, Field(ge=64)] = 1536
     overlap_px: Annotated[int, Field(ge=0)] = 64
 
@@ -312,8 +317,8 @@ class Tune(Table):
     `class_threshold` is for each sigmoid channel of semantic sets; all else is for instances.
 
     `surface` is the map that seeds are cut from and that is flooded (`none`: connected components). The
-    second stage compares segmentations at the tuned seed threshold plus each offset and drops objects
-    that promise no more than a cutoff.
+    second stage compares segmentations of each view at the tuned seed threshold plus each offset and
+    drops objects that promise no more than a cutoff.
     """
 
     seed_threshold: Annotated[tuple[Unit, ...], Several] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -378,6 +383,8 @@ class Config(Table):
         self._check_task()
         if self.tune.surface == "distance" and not self.target.distance:
             raise ValueError("tune.surface=distance needs target.distance=true")
+        if self.predict.other_scales and not self.tune.second_stage:
+            raise ValueError("predict.other_scales needs tune.second_stage=true")
         return self
 
     def _check_task(self) -> None:
@@ -423,7 +430,8 @@ class Config(Table):
             "regions": everything["regions"]
             | {"task": train["task"], "seed": everything["train"]["seed"]},
             "tune": everything["tune"]
-            | {"unseen": everything["train"]["without"], "task": train["task"]},
+            | {"unseen": everything["train"]["without"], "task": train["task"]}
+            | {"n_views": 1 + len(self.predict.other_scales)},
         }
 
 

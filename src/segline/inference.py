@@ -87,30 +87,31 @@ def probability_map(
     tile_px: int,
     overlap_px: int,
     scales: Sequence[float] = (1.0,),
+    other_scales: Sequence[float] = (),
     activation: str = "softmax",
 ) -> np.ndarray:
-    """Probabilities (H, W, n) float32 of an image (H, W, C) float32, any H and W.
+    """Probabilities (H, W, n * views) float32 of an image (H, W, C) float32, any H and W.
 
     The channels are the softmax or sigmoid (`activation`) of the output `classes`, then, if the net has
     it, `distance` in 0..1.
 
     The net takes sides that are a `multiple`; others are padded by mirroring.
     `symmetries` 1, 2, 4 or 8 averages over the first so many of the square's symmetries, `scales` over
-    predictions of the image so many times as large, brought back to its size. Images above
-    `tile_px` a side are predicted in tiles that share `overlap_px` and are blended linearly there.
+    predictions of the image so many times as large, brought back to its size. Each of `other_scales`
+    is another view, whose n channels come after those of the first. Images above `tile_px` a
+    side are predicted in tiles that share `overlap_px` and are blended linearly there.
     """
 
     def predict(tile: np.ndarray) -> np.ndarray:
         return _mean_over_symmetries(model, tile, symmetries, multiple, activation)
 
-    maps = [
-        resize.smooth(
-            _blended(predict, _scaled(image, scale), tile_px=tile_px, overlap_px=overlap_px),
-            image.shape[:2],
-        )
-        for scale in scales
-    ]
-    return np.mean(maps, axis=0)
+    def at(scale: float) -> np.ndarray:
+        shown = _scaled(image, scale)
+        probs = _blended(predict, shown, tile_px=tile_px, overlap_px=overlap_px)
+        return resize.smooth(probs, image.shape[:2])
+
+    first = np.mean([at(scale) for scale in scales], axis=0)
+    return np.concatenate([first, *map(at, other_scales)], axis=-1)
 
 
 def _scaled(image: np.ndarray, scale: float) -> np.ndarray:

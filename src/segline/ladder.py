@@ -40,7 +40,9 @@ def steps(path: Path) -> tuple[str, list[Step]]:
         base = rung["name"]
     for row in tree.get("try", []):
         if row["on"] not in found:
-            raise UserError(f"{path}: try {row['name']} stands on {row['on']}, which is no row above it")
+            raise UserError(
+                f"{path}: try {row['name']} stands on {row['on']}, which is no row above it"
+            )
         settings = _updated(found[row["on"]].settings, row["set"])
         found[row["name"]] = Step(row["name"], "try", row["change"], row["on"], settings)
     return tree["config"], list(found.values())

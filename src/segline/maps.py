@@ -35,7 +35,14 @@ def read(path: Path, image_id: str) -> np.ndarray:
 
 def read_mean(paths: Sequence[Path], image_id: str) -> np.ndarray:
     """The mean over several files of one image's map, rounded to uint8."""
-    total = sum(read(path, image_id).astype(np.uint16) for path in paths)
+    found = [read(path, image_id).astype(np.uint16) for path in paths]
+    for path, probs in zip(paths, found, strict=True):
+        if probs.shape != found[0].shape:
+            raise UserError(
+                f"{path}: maps of {probs.shape[2]} channels and {paths[0]}: of {found[0].shape[2]}; blend "
+                f"runs with the same outputs and predict.other_scales"
+            )
+    total = sum(found)
     return np.rint(total / len(paths)).astype(np.uint8)
 
 

@@ -45,6 +45,20 @@ def measure(labels: np.ndarray, probs: np.ndarray) -> pd.DataFrame:
     return table.join(_context(table, labels)).astype(np.float32)
 
 
+def measure_among(labels: np.ndarray, views: Sequence[np.ndarray], number: int) -> pd.DataFrame:
+    """`measure` on view `number`, where the objects were found; beside other views also `view`, that
+    number, and `elsewhere`, the mean foreground probability of all the others inside the object."""
+    table = measure(labels, views[number])
+    others = [view[..., 0] for k, view in enumerate(views) if k != number]
+    if table.empty or not others:
+        return table
+    foreground = 1 - np.mean(others, axis=0) / 255
+    index = np.arange(1, len(table) + 1)
+    table["elsewhere"] = ndimage.mean(foreground, label_images.relabel(labels), index)
+    table["view"] = number
+    return table.astype(np.float32)
+
+
 def _surroundings(labels: np.ndarray, probs: np.ndarray, n: int) -> pd.DataFrame:
     """An object's edge: its length, its shares at other objects and the image's edge, what lies beyond."""
     sides = []

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from segline import objects, tuning
 from segline.errors import UserError
@@ -15,43 +16,51 @@ from segline.forest import Forest
 
 
 class Recipe(NamedTuple):
-    """Thresholds with their options; `regressor` and `cutoff` are the second stage's, if there is one."""
+    """Thresholds with their options; what follows is the second stage's, if there is one.
+
+    A map has the channels of `n_views` views one after the other, the tuned one first.
+    """
 
     thresholds: tuning.Thresholds
     options: dict[str, Any]
     regressor: Forest | None = None
     cutoff: float = 0.0
     seed_offsets: tuple[float, ...] = (0.0,)
+    n_views: int = 1
 
     def __call__(self, probs: np.ndarray) -> np.ndarray:
-        """Label image (H, W) int32 of a map (H, W, 3 or 4) uint8."""
+        """Label image (H, W) int32 of a map (H, W, 3 or 4 a view) uint8."""
         if self.regressor is None:
             return tuning.instances(probs, self.thresholds, **self.options)
         found, promised = self.candidates(probs)
         return objects.choose(found, promised, cutoff=self.cutoff)
 
     def candidates(self, probs: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Segmentations at several seed thresholds, the tuned one first, and their objects' promise."""
+        """Segmentations of each view at several seed thresholds, and what their objects promise: the
+        share of IoU thresholds each is expected to pass, (n,) float. The tuned one is the first."""
         assert self.regressor is not None
-        found = segmentations(probs, self.thresholds, self.options, self.seed_offsets)
-        return found, [promise(self.regressor, labels, probs) for labels in found]
+        found = self.segmentations(probs)
+        promised = [
+            np.zeros(0) if features.empty else self.regressor.predict(features)
+            for _, features in found
+        ]
+        return [labels for labels, _ in found], promised
 
+    def segmentations(self, probs: np.ndarray) -> list[tuple[np.ndarray, pd.DataFrame]]:
+        """Label image and its objects' features for each view and seed offset.
 
-def segmentations(
-    probs: np.ndarray, thresholds: tuning.Thresholds, options: dict, offsets: tuple[float, ...]
-) -> list[np.ndarray]:
-    """One label image a seed threshold: the tuned one plus each offset, kept inside 0.02..0.98."""
-    seeds = [float(np.clip(thresholds.seed_threshold + o, 0.02, 0.98)) for o in offsets]
-    return [
-        tuning.instances(probs, thresholds._replace(seed_threshold=seed), **options)
-        for seed in seeds
-    ]
-
-
-def promise(regressor: Forest, labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """Share of IoU thresholds each object is expected to pass, (n,) float."""
-    features = objects.measure(labels, probs)
-    return np.zeros(0) if features.empty else regressor.predict(features)
+        Seed thresholds are the tuned one plus each offset, kept inside 0.02..0.98.
+        """
+        views = np.split(probs, self.n_views, axis=2)
+        tuned = self.thresholds.seed_threshold
+        seeds = [float(np.clip(tuned + offset, 0.02, 0.98)) for offset in self.seed_offsets]
+        found = []
+        for number, view in enumerate(views):
+            for seed in seeds:
+                thresholds = self.thresholds._replace(seed_threshold=seed)
+                labels = tuning.instances(np.ascontiguousarray(view), thresholds, **self.options)
+                found.append((labels, objects.measure_among(labels, views, number)))
+        return found
 
 
 def load(thresholds: Path, second: Path | None = None) -> dict[str, Recipe]:
@@ -75,6 +84,7 @@ def write_second(path: Path, recipes: dict[str, Recipe]) -> None:
             group = file.create_group(name)
             group.attrs["cutoff"] = recipe.cutoff
             group.attrs["seed_offsets"] = recipe.seed_offsets
+            group.attrs["n_views"] = recipe.n_views
             for field, values in recipe.regressor._asdict().items():
                 group[field] = values.tolist() if field == "names" else values
 
@@ -91,4 +101,5 @@ def _judging(recipe: Recipe, name: str, path: Path) -> Recipe:
             regressor=Forest(names=group["names"].asstr()[()], **values),
             cutoff=float(group.attrs["cutoff"]),
             seed_offsets=tuple(float(offset) for offset in group.attrs["seed_offsets"]),
+            n_views=int(group.attrs.get("n_views", 1)),  # older files had one
         )

@@ -33,16 +33,18 @@ def run(
     seen them.
     """
     settings = read_stage(params)
-    offsets = tuple(settings["second_seed_offsets"])
     table = read_out_of_fold(images, folds, oof)
     table["part"] = tuning.parts(table, unseen=read_json(thresholds)["unseen"])
-    plain = recipes.load(thresholds)
+    views = {
+        "seed_offsets": tuple(settings["second_seed_offsets"]),
+        "n_views": settings["n_views"],
+    }
+    plain = {name: recipe._replace(**views) for name, recipe in recipes.load(thresholds).items()}
     jobs = out_of_fold_jobs(table, "part")
-    examples = pooled(partial(_examples, plain=plain, offsets=offsets), jobs)
+    examples = pooled(partial(_examples, plain=plain), jobs)
     judges = {
         name: recipe._replace(
-            regressor=objects.fit(*_stacked(examples, tuning.fitted_on(table["part"], name))),
-            seed_offsets=offsets,
+            regressor=objects.fit(*_stacked(examples, tuning.fitted_on(table["part"], name)))
         )
         for name, recipe in plain.items()
     }
@@ -58,16 +60,14 @@ def run(
     console.print(f"second stage on {sum(len(e[1]) for e in examples)} objects; cutoffs {chosen}")
 
 
-def _examples(
-    job: tuple, plain: dict[str, Recipe], offsets: tuple[float, ...]
-) -> tuple[pd.DataFrame, np.ndarray]:
+def _examples(job: tuple, plain: dict[str, Recipe]) -> tuple[pd.DataFrame, np.ndarray]:
     """Features and shares of thresholds passed of all candidates' objects in one image."""
     image_id, labels_path, map_paths, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
-    found = recipes.segmentations(probs, plain[part].thresholds, plain[part].options, offsets)
-    features = [objects.measure(labels, probs) for labels in found]
-    shares = [objects.shares_passed(truth, labels) for labels in found]
-    return pd.concat(features, ignore_index=True), np.concatenate(shares)
+    found = plain[part].segmentations(probs)
+    shares = [objects.shares_passed(truth, labels) for labels, _ in found]
+    features = pd.concat([table for _, table in found], ignore_index=True)
+    return features, np.concatenate(shares)
 
 
 def _stacked(examples: list, chosen: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:

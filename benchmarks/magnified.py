@@ -1,0 +1,66 @@
+"""What a run's nets make of held-out images that are shown larger than they are.
+
+`python -m benchmarks.magnified RUN --fold K` takes the run's own thresholds, without second stage, and an
+image a field. Nuclei of sizes that training lacks are common where microscopes differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from segline import inference, metrics, recipes
+from segline.files import read_image, read_json, read_labels
+from segline.labels import relabel
+from segline.manifest import read_folds, read_images
+
+FACTORS = (1.0, 1.5, 2.0, 3.0)
+SIDE_PX = 640  # of the middle that is kept of a magnified image
+
+
+def magnified(array: np.ndarray, factor: float, interpolation: int) -> np.ndarray:
+    """The middle of an array (H, W) or (H, W, 3), `factor` times as large, at most SIDE_PX a side."""
+    large = cv2.resize(array, None, fx=factor, fy=factor, interpolation=interpolation)
+    top, left = (max((side - SIDE_PX) // 2, 0) for side in large.shape[:2])
+    return large[top : top + SIDE_PX, left : left + SIDE_PX]
+
+
+def scores(net: inference.Net, recipe: recipes.Recipe, rows: pd.DataFrame, **predict) -> list[dict]:
+    """mAP of each image at each factor, where an object is left to find."""
+    found = []
+    for row in rows.itertuples():
+        image, truth = read_image(row.image), read_labels(row.labels)
+        for factor in FACTORS:
+            large = magnified(image, factor, cv2.INTER_CUBIC)
+            true = relabel(
+                magnified(truth.astype(np.float32), factor, cv2.INTER_NEAREST).astype(int)
+            )
+            if not true.any():
+                continue
+            probs = np.rint(255 * net.probabilities(large, **predict)).astype(np.uint8)
+            ap = metrics.map_iou(true, recipe(probs))
+            found.append({"image_id": row.image_id, "factor": factor, "mAP": ap})
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--interim", type=Path, default=Path("data/interim/dsb2018"))
+    options = parser.parse_args()
+    table = read_folds(read_images(options.interim / "images.csv"), options.interim / "folds.csv")
+    held_out = table[table["fold"] == options.fold].drop_duplicates("group")
+    predict = read_json(options.run / "params/predict.json") | {"symmetries": 1}
+    net = inference.load(options.run / f"fold_{options.fold}/model.keras")
+    recipe = recipes.load(options.run / "thresholds.json")["final"]
+    rows = pd.DataFrame(scores(net, recipe, held_out, **predict))
+    print(rows.groupby("factor")["mAP"].agg(["mean", "count"]).round(3))
+
+
+if __name__ == "__main__":
+    main()
