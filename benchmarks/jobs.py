@@ -39,10 +39,11 @@ JOBS = (
     Job(
         "iris_slim",
         "iris",
-        "unweighted cross-entropy, levels as they come, learning rate 0.1",
+        "unweighted cross-entropy, levels as they come, constant learning rate 0.1, no clipping",
         (
             *("weights.class_weights=none", "input.stretch=false", "train.learning_rate=0.1"),
-            *NEVER_STOP,
+            *("train.schedule=plateau", "train.plateau_patience=999", "train.warmup=0"),
+            *("train.clip_norm=1e9", "train.ema=0", *NEVER_STOP),
         ),
     ),
     Job(
