@@ -9,8 +9,7 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn import metrics as sklearn_metrics
 
 from segline import losses, training
-from segline.losses.overlap import GeneralisedDice, IoU
-from segline.losses.pixelwise import BalancedCrossEntropy, Focal
+from segline.losses import BalancedCrossEntropy, Focal, GeneralisedDice, IoU
 
 TERM_NAMES = sorted(losses.TERMS)
 

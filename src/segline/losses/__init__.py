@@ -22,9 +22,25 @@ from typing import Any
 import keras
 
 from segline.config import LOSS_TERMS
-from segline.losses.pixelwise import SoftCrossEntropy
+from segline.losses.overlap import Dice, GeneralisedDice, IoU
+from segline.losses.pixelwise import (
+    BalancedCrossEntropy,
+    CrossEntropy,
+    Focal,
+    SoftCrossEntropy,
+)
 
-__all__ = ["TERMS", "SoftCrossEntropy", "Total"]
+__all__ = [
+    "TERMS",
+    "BalancedCrossEntropy",
+    "CrossEntropy",
+    "Dice",
+    "Focal",
+    "GeneralisedDice",
+    "IoU",
+    "SoftCrossEntropy",
+    "Total",
+]
 
 
 def _term(path: str) -> Any:
