@@ -24,12 +24,15 @@ SHAPE = ("area", "eccentricity", "solidity", "extent", "axis_major_length", "axi
 CHANNELS = ("background", "body", "border", "distance")
 
 
-def measure(labels: np.ndarray, probs: np.ndarray) -> pd.DataFrame:
+def measure(
+    labels: np.ndarray, probs: np.ndarray, *, elsewhere: np.ndarray | None = None
+) -> pd.DataFrame:
     """Features of the objects 1..n of a label image (H, W), a row each in the order of labels.
 
     `probs` is the map (H, W, 3 or 4) uint8 the objects were found on. Shape in px; mean, least and
     largest probability inside and mean in the one-pixel rim outside; share of the outline that
-    touches other objects; and the object among the image's others.
+    touches other objects; the object among the image's others; and the mean inside of `elsewhere` (H, W)
+    float, the foreground probability in other views, where there are some.
     """
     labels = label_images.relabel(labels)
     n = int(labels.max(initial=0))
@@ -42,20 +45,9 @@ def measure(labels: np.ndarray, probs: np.ndarray) -> pd.DataFrame:
         table[f"{name}_mean"] = ndimage.mean(values, labels, index)
         table[f"{name}_low"], table[f"{name}_high"] = ndimage.extrema(values, labels, index)[:2]
     table = table.join(_surroundings(labels, probs, n))
-    return table.join(_context(table, labels)).astype(np.float32)
-
-
-def measure_among(labels: np.ndarray, views: Sequence[np.ndarray], number: int) -> pd.DataFrame:
-    """`measure` on view `number`, where the objects were found; beside other views also `view`, that
-    number, and `elsewhere`, the mean foreground probability of all the others inside the object."""
-    table = measure(labels, views[number])
-    others = [view[..., 0] for k, view in enumerate(views) if k != number]
-    if table.empty or not others:
-        return table
-    foreground = 1 - np.mean(others, axis=0) / 255
-    index = np.arange(1, len(table) + 1)
-    table["elsewhere"] = ndimage.mean(foreground, label_images.relabel(labels), index)
-    table["view"] = number
+    table = table.join(_context(table, labels))
+    if elsewhere is not None:
+        table["elsewhere"] = ndimage.mean(elsewhere, labels, index)
     return table.astype(np.float32)
 
 

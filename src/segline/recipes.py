@@ -47,7 +47,8 @@ class Recipe(NamedTuple):
         return [labels for labels, _ in found], promised
 
     def segmentations(self, probs: np.ndarray) -> list[tuple[np.ndarray, pd.DataFrame]]:
-        """Label image and its objects' features for each view and seed offset.
+        """Label image and its objects' features for each view and seed offset; among several views also
+        the number of the view.
 
         Seed thresholds are the tuned one plus each offset, kept inside 0.02..0.98.
         """
@@ -56,10 +57,15 @@ class Recipe(NamedTuple):
         seeds = [float(np.clip(tuned + offset, 0.02, 0.98)) for offset in self.seed_offsets]
         found = []
         for number, view in enumerate(views):
+            others = [other[..., 0] for k, other in enumerate(views) if k != number]
+            elsewhere = 1 - np.mean(others, axis=0) / 255 if others else None
             for seed in seeds:
                 thresholds = self.thresholds._replace(seed_threshold=seed)
-                labels = tuning.instances(np.ascontiguousarray(view), thresholds, **self.options)
-                found.append((labels, objects.measure_among(labels, views, number)))
+                labels = tuning.instances(view, thresholds, **self.options)
+                features = objects.measure(labels, view, elsewhere=elsewhere)
+                if others and not features.empty:
+                    features["view"] = np.float32(number)
+                found.append((labels, features))
         return found
 
 
