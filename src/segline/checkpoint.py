@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,11 +34,15 @@ def capture(model: keras.Model, record: dict[str, Any] | None = None) -> State:
 
 def restore(model: keras.Model, state: State) -> None:
     """Put a captured state back; ValueError if the model is of another make."""
-    variables = variables_of(model)
-    shapes = [tuple(variable.shape) for variable in variables]
-    if shapes != [value.shape for value in state.variables]:
+    assign(variables_of(model), state.variables)
+
+
+def assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
+    """Give each of `variables` its value, an array or another variable; ValueError if the shapes differ."""
+    shapes = [[tuple(each.shape) for each in side] for side in (variables, values)]
+    if shapes[0] != shapes[1]:
         raise ValueError("the checkpoint belongs to a model of another shape")
-    for variable, value in zip(variables, state.variables, strict=True):
+    for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
 

@@ -15,7 +15,7 @@ import h5py
 import keras
 import numpy as np
 
-from segline import models
+from segline import checkpoint, models
 from segline.config import filled
 from segline.errors import UserError
 from segline.files import replacing
@@ -55,13 +55,12 @@ def read(path: Path) -> keras.Model:
     model = models.from_settings(settings, fetch=False)
     with _opened(path) as file:
         values = [file[name][()] for name in sorted(file)]
-    shapes = [tuple(variable.shape) for variable in model.weights]
-    if shapes != [value.shape for value in values]:
+    try:
+        checkpoint.assign(model.weights, values)
+    except ValueError:
         raise UserError(
             f"{path}: its weights do not fit model {settings['model']['name']} of this version"
-        )
-    for variable, value in zip(model.weights, values, strict=True):
-        variable.assign(value)
+        ) from None
     return model
 
 
@@ -71,23 +70,19 @@ def start_from(model: keras.Model, path: Path) -> list[str]:
     Those are outputs that it has not, or with other channels. UserError if the rest does not fit.
     """
     trained = keras.saving.load_model(path, compile=False)
-    bodies = [_body(net) for net in (model, trained)]
-    shapes = [[tuple(variable.shape) for variable in body] for body in bodies]
-    if shapes[0] != shapes[1]:
+    try:
+        checkpoint.assign(_body(model), _body(trained))
+    except ValueError:
         raise UserError(
             f"{path}: its weights do not fit this model; give both configs the same model.name, width, "
             f"max_width, depth, stem and input.mode"
-        )
-    for variable, value in zip(*bodies, strict=True):
-        variable.assign(value)
+        ) from None
     new = []
     for name in model.output:
-        ours, theirs = model.get_layer(name), None
-        if name in trained.output:
-            theirs = trained.get_layer(name).get_weights()
-        if theirs and [value.shape for value in theirs] == [w.shape for w in ours.weights]:
-            ours.set_weights(theirs)
-        else:
+        theirs = trained.get_layer(name).weights if name in trained.output else []
+        try:
+            checkpoint.assign(model.get_layer(name).weights, theirs)
+        except ValueError:
             new.append(name)
     return new
 
