@@ -62,6 +62,8 @@ def run(
     if fold not in set(table["fold"]):
         known = ", ".join(map(str, sorted(set(table["fold"]))))
         raise UserError(f"{folds}: no fold {fold}; folds here: {known}")
+    if start:
+        _check_folds(params, start)
     table = with_extra(table, extra)
     if fresh:
         (out / "checkpoint/last.h5").unlink(missing_ok=True)
@@ -73,11 +75,11 @@ def run(
     speed = training.images_per_second(model, first)
     identity = settings | {"precision": precision, "fold": fold}
     if start:
-        _check_folds(params, start)
         identity["start"] = pretrained.sha256(start)
+    record = training.resumed_record(model, out / "checkpoint/last.h5", identity)
+    if start and not record["epoch"]:
         new = pretrained.start_from(model, start)
         console.print(f"fold {fold}: from {start}" + "".join(f", new output {n}" for n in new))
-    record = training.resumed_record(model, out / "checkpoint/last.h5", identity)
     _announce(model, settings, precision, speed, record["epoch"], fold)
     write_provenance(
         out.parent / "provenance.json",
