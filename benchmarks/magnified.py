@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from segline import inference, metrics, recipes
+from segline import inference, maps, metrics, recipes
 from segline.files import read_image, read_json, read_labels
 from segline.labels import relabel
 from segline.manifest import read_folds, read_images
@@ -41,7 +41,7 @@ def scores(net: inference.Net, recipe: recipes.Recipe, rows: pd.DataFrame, **pre
             )
             if not true.any():
                 continue
-            probs = np.rint(255 * net.probabilities(large, **predict)).astype(np.uint8)
+            probs = maps.rounded(net.probabilities(large, **predict))
             ap = metrics.map_iou(true, recipe(probs))
             found.append({"image_id": row.image_id, "factor": factor, "mAP": ap})
     return found

@@ -16,8 +16,12 @@ def write(path: Path, maps: Iterable[tuple[str, np.ndarray]]) -> None:
     """Write (image_id, probabilities (H, W, n_outputs) in 0..1) pairs, rounded to 1/255."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         for image_id, probs in maps:
-            stored = np.rint(np.clip(probs, 0, 1) * 255).astype(np.uint8)
-            file.create_dataset(image_id, data=stored, compression="gzip", shuffle=True)
+            file.create_dataset(image_id, data=rounded(probs), compression="gzip", shuffle=True)
+
+
+def rounded(probs: np.ndarray) -> np.ndarray:
+    """Probabilities in 0..1 as they are stored: uint8, in steps of 1/255."""
+    return np.rint(np.clip(probs, 0, 1) * 255).astype(np.uint8)
 
 
 def ids(path: Path) -> list[str]:

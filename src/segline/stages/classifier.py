@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from segline import inference, losses, models, regions, weights
+from segline import inference, losses, maps, models, regions, weights
 from segline.config import filled, read_stage
 from segline.console import console
 from segline.errors import UserError
@@ -66,7 +66,7 @@ def _examples(
         named, description="regions", console=console, disable=not console.is_terminal
     ):
         image, truth = read_image(image_path), read_labels(labels_path)
-        probs = np.rint(255 * net.probabilities(image, **predict)).astype(np.uint8)
+        probs = maps.rounded(net.probabilities(image, **predict))
         found = [regions.of_classes(truth)] + [
             regions.find(probs, threshold=at, min_size_px=settings["min_size_px"])
             for at in (THRESHOLD, regions.LOOSE * THRESHOLD)
