@@ -63,7 +63,8 @@ def run(tmp_path, request, monkeypatch):
     maps.write(tmp_path / "test.h5", [("i8", scene(kind, 8)[1] / 255)])
     (tmp_path / "summary.json").write_text('{"data_hash": "h"}')
     task = {"name": "semantic"} | KINDS[kind]
-    settings = {"class_threshold": [k / 20 for k in range(1, 20)], "unseen": [], "task": task}
+    settings = {"class_threshold": [k / 20 for k in range(1, 20)], "class_scale": [0.25, 0.5, 1, 2]}
+    settings |= {"unseen": [], "task": task}
     (tmp_path / "tune.json").write_text(json.dumps(settings))
     sample = tasks.of(task).submission([("i8", np.zeros(SHAPE, int))])
     files.write_csv(tmp_path / "sample.csv", sample)
@@ -84,16 +85,17 @@ def read(run, name):
     return json.loads((run.root / name).read_text())
 
 
-def test_sigmoid_channels_have_a_threshold_each_and_softmax_none(run):
+def test_sigmoid_channels_have_a_threshold_each_and_softmax_classes_a_factor(run):
     tuned = read(run, "thresholds.json")
     assert sorted(tuned["parts"]) == ["fold 0", "fold 1"]
     assert tuned["task"]["name"] == "semantic"
-    found = tuned["final"]["thresholds"]
-    if run.kind == "softmax":
-        assert (found, tuned["rule"]) == (None, "argmax")
-    else:
-        expected = {"binary": [0.3], "overlapping": [0.3, 0.65]}[run.kind]
-        assert found == pytest.approx(expected)
+    expected = {
+        "binary": {"thresholds": [0.3]},
+        "overlapping": {"thresholds": [0.3, 0.65]},
+        "softmax": {"scales": [1, 1, 1]},
+    }
+    ((key, values),) = expected[run.kind].items()
+    assert tuned["final"] == {key: pytest.approx(values)}
 
 
 def test_right_maps_score_one(run):

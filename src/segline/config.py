@@ -314,7 +314,8 @@ class Predict(Table):
 class Tune(Table):
     """The grid on which thresholds are searched by the task's metric.
 
-    `class_threshold` is for each sigmoid channel of semantic sets; all else is for instances.
+    Of semantic sets each sigmoid channel has a `class_threshold`, each softmax class a factor
+    `class_scale` before the largest wins; all else is for instances.
 
     `surface` is the map that seeds are cut from and that is flooded (`none`: connected components). The
     second stage compares segmentations of each view at the tuned seed threshold plus each offset and
@@ -335,6 +336,9 @@ class Tune(Table):
     class_threshold: Annotated[tuple[Unit, ...], Several] = (
         *(k / 20 for k in range(1, 20)),
         *(0.975, 0.99),
+    )
+    class_scale: Annotated[tuple[Positive, ...], Several] = tuple(
+        round(2 ** (k / 2), 4) for k in range(-12, 7)
     )
     fill_holes: bool = True
     surface: Literal["none", "body", "distance"] = "body"

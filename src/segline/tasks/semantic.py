@@ -1,7 +1,7 @@
 """Semantic masks: a class (or, where classes overlap, any number of them) for every pixel.
 
-Two classes and overlapping ones are sigmoid channels, each cut at a threshold tuned by mean Dice; three
-or more exclusive classes are a softmax whose largest channel wins, where there is nothing to tune.
+Two classes and overlapping ones are sigmoid channels, each cut at a threshold; of three or more exclusive
+classes, a softmax, the largest wins after each is scaled by a factor. Both are tuned by mean Dice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from segline import class_submission, maps, semantic, tuning
+from segline import class_scales, class_submission, maps, semantic, tuning
 from segline import classes as class_images
 from segline.classes import Classes
 from segline.files import read_json, read_labels
@@ -26,15 +26,17 @@ from segline.workers import pooled
 
 
 class Recipe(NamedTuple):
-    """From a map to a label image of `classes`; no `thresholds` for argmax, else one a channel."""
+    """From a map to a label image of `classes`: a threshold a channel, else the largest, `scales` times."""
 
     classes: Classes
     thresholds: tuple[float, ...] | None = None
+    scales: tuple[float, ...] | None = None
 
     def __call__(self, probs: np.ndarray) -> np.ndarray:
         """Label image (H, W) int32 of a map (H, W, C) uint8."""
         if self.thresholds is None:
-            return probs.argmax(axis=-1).astype(np.int32)
+            scales = self.scales or (1.0,) * len(self.classes)
+            return class_scales.largest(probs, scales).astype(np.int32)
         above = np.arange(256)[:, None] / 255 > np.array(self.thresholds)  # (256, C)
         chosen = np.stack([above[probs[..., c], c] for c in range(probs.shape[-1])], axis=-1)
         return class_images.from_channels(chosen)
@@ -72,27 +74,27 @@ class Semantic:
     def tuned(
         self, images: pd.DataFrame, parts: pd.Series, settings: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """A threshold a channel by mean Dice over the images; with softmax `rule` argmax and none."""
+        """By mean Dice over the images a threshold a channel, or with softmax a factor a class."""
         if self.activation == "softmax":
-            nothing = {"thresholds": None}
-            found: dict[str, Any] = {"final": nothing, "parts": dict.fromkeys(parts, nothing)}
-            return {"task": self.table, "rule": "argmax"} | found
+            found = _scales_by_dice(images, parts, settings["class_scale"])
+            return {"task": self.table, "rule": "largest"} | found
         found = thresholds_by_dice(images, parts, settings["class_threshold"], self.classes)
         return {"task": self.table, "rule": "threshold"} | found
 
     def words(self, choice: Mapping[str, Any]) -> str:
-        if choice["thresholds"] is None:
-            return "argmax of the classes"
+        if "scales" in choice:
+            named = zip(self.classes.names, choice["scales"], strict=True)
+            return "the largest of " + ", ".join(f"{name} x{scale:g}" for name, scale in named)
         named = zip(self.classes.channels, choice["thresholds"], strict=True)
         return ", ".join(f"{name} above {threshold}" for name, threshold in named)
 
     def recipes(self, thresholds: Path, second: Path | None) -> Mapping[str, Recipe]:
         tuned = read_json(thresholds)
         choices = {"final": tuned["final"], **tuned["parts"]}
-        return {name: self._recipe(choice["thresholds"]) for name, choice in choices.items()}
-
-    def _recipe(self, thresholds: Sequence[float] | None) -> Recipe:
-        return Recipe(self.classes, None if thresholds is None else tuple(thresholds))
+        return {
+            name: Recipe(self.classes, **{key: tuple(values) for key, values in choice.items()})
+            for name, choice in choices.items()
+        }
 
     def scored(
         self, images: pd.DataFrame, parts: pd.Series, recipes: Mapping[str, Any]
@@ -187,6 +189,24 @@ def _dice_by_threshold(
 def _best(scores: np.ndarray, grid: Sequence[float]) -> list[float]:
     """The threshold of each channel from scores (N, C, T): that of the flattest high mean."""
     return [float(grid[tuning.flattest(mean)[0]]) for mean in scores.mean(axis=0)]
+
+
+def _scales_by_dice(
+    images: pd.DataFrame, parts: pd.Series, grid: Sequence[float]
+) -> dict[str, Any]:
+    """`final` and `parts` of thresholds.json: the classes' factors of the best mean Dice."""
+    found = pooled(_distinct_pixels, out_of_fold_jobs(images))
+
+    def fitted(rows: np.ndarray) -> dict[str, Any]:
+        chosen = [pixels for pixels, row in zip(found, rows, strict=True) if row]
+        return {"scales": class_scales.best(class_scales.together(chosen), grid)}
+
+    return tuning.cross_fitted(parts, fitted)
+
+
+def _distinct_pixels(job: tuple[str, str, list[Path]]) -> class_scales.Pixels:
+    image_id, labels_path, map_paths = job
+    return class_scales.Pixels.of(read_labels(labels_path), maps.read_mean(map_paths, image_id))
 
 
 def class_scores(matrices: np.ndarray, names: Sequence[str]) -> dict[str, float]:
