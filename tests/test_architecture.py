@@ -13,7 +13,7 @@ LAYERS = [
         *("rle", "labels", "metrics", "semantic", "weights", "targets", "postprocess", "objects"),
         *("modality", "groups", "folds", "inputs", "augment", "samples", "tuning", "phantoms"),
         *("crowds", "checks", "uncertainty", "forest", "audit", "optics", "scenes", "classes"),
-        *("levels", "schedules", "resize", "regions"),
+        *("levels", "schedules", "resize", "regions", "class_scales"),
     },
     {
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),

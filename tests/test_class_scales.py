@@ -30,8 +30,8 @@ def test_distinct_pixels_stand_for_all():
     true, probs = random_image(0)
     probs //= 100
     pixels = Pixels.of(true, probs)
-    assert pixels.count.sum() == true.size > len(pixels.count)
-    told = zip(pixels.true, map(tuple, pixels.probs), pixels.count, strict=True)
+    assert pixels.n_pixels.sum() == true.size > len(pixels.n_pixels)
+    told = zip(pixels.true, map(tuple, pixels.probs), pixels.n_pixels, strict=True)
     rows = Counter(zip(true.ravel(), map(tuple, probs.reshape(-1, 4)), strict=True))
     assert {(t, p): n for t, p, n in told} == rows
 

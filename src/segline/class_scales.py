@@ -19,18 +19,18 @@ ROUNDS = 3
 
 
 class Pixels(NamedTuple):
-    """The distinct pixels of some images; each stands for `count` pixels of image number `image`."""
+    """The distinct pixels of some images; each stands for `n_pixels` pixels of image number `image`."""
 
     image: NDArray[np.int64]  # (n,)
     true: NDArray[np.int64]  # (n,) class
     probs: NDArray[np.uint8]  # (n, K)
-    count: NDArray[np.int64]  # (n,)
+    n_pixels: NDArray[np.int64]  # (n,)
 
     @classmethod
     def of(cls, true: np.ndarray, probs: np.ndarray) -> Self:
         """Those of one image, number 0: classes (H, W) and map (H, W, K) uint8.
 
-        >>> Pixels.of(np.array([[1, 1]]), np.array([[[0, 255], [0, 255]]], np.uint8)).count
+        >>> Pixels.of(np.array([[1, 1]]), np.array([[[0, 255], [0, 255]]], np.uint8)).n_pixels
         array([2])
         """
         columns = np.concatenate([true[..., None].astype(np.int32), probs], axis=-1)
@@ -42,7 +42,7 @@ class Pixels(NamedTuple):
 
 def together(images: Sequence[Pixels]) -> Pixels:
     """The pixels of several images, numbered in order."""
-    numbers = [np.full(len(pixels.count), number) for number, pixels in enumerate(images)]
+    numbers = [np.full(len(pixels.n_pixels), number) for number, pixels in enumerate(images)]
     rest = (np.concatenate(parts) for parts in list(zip(*images, strict=True))[1:])
     return Pixels(np.concatenate(numbers), *rest)
 
@@ -62,7 +62,7 @@ def mean_dice(pixels: Pixels, scales: Sequence[float]) -> float:
     """Mean over images and foreground classes; a class neither true nor found counts as 1."""
     n_classes, n_images = pixels.probs.shape[1], int(pixels.image.max()) + 1
     cells = (pixels.image * n_classes + pixels.true) * n_classes + largest(pixels.probs, scales)
-    counts = np.bincount(cells, weights=pixels.count, minlength=n_images * n_classes**2)
+    counts = np.bincount(cells, weights=pixels.n_pixels, minlength=n_images * n_classes**2)
     return float(semantic.dice(counts.reshape(n_images, n_classes, n_classes))[:, 1:].mean())
 
 
