@@ -338,7 +338,7 @@ class Tune(Table):
         *(0.975, 0.99),
     )
     class_scale: Annotated[tuple[Positive, ...], Several] = tuple(
-        round(2 ** (k / 2), 4) for k in range(-12, 7)
+        round(2 ** (k / 2), 4) for k in range(-16, 7)
     )
     fill_holes: bool = True
     surface: Literal["none", "body", "distance"] = "body"
