@@ -55,6 +55,16 @@ def test_the_more_promising_split_of_a_region_wins_and_the_poor_are_dropped():
     assert not chosen[:, 16:].any()
 
 
+@pytest.mark.parametrize(("trust", "winner"), [(None, 2), ([1, 0.9], 2), ([1, 0.5], 1)])
+def test_a_candidate_of_less_trust_must_promise_more(trust, winner):
+    small, large = np.zeros((2, 6, 6), np.int32)
+    small[1:4, 1:4], large[1:5, 1:5] = 1, 1
+    chosen = objects.choose(
+        [small, large], [np.array([0.6]), np.array([0.7])], cutoff=0.2, trust=trust
+    )
+    assert np.array_equal(chosen, {1: small, 2: large}[winner])
+
+
 def test_the_regressor_learns_what_matters():
     import pandas as pd
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from segline import files, maps, recipes, tuning
+from segline.errors import UserError
 from segline.stages import cv, second, submit, tune
 
 N_IMAGES, SIZE = 16, 72
@@ -132,6 +133,25 @@ def test_what_the_first_view_misses_comes_from_another(run, tmp_path):
     plain, found = scored(root, None), scored(root, root / "second.h5")
     assert plain["per_threshold"][0] < 0.7
     assert found["per_threshold"][0] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_view_in_which_nothing_is_found_is_said(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    root = tmp_path / "run"
+    for fold in (0, 1):
+        path = root / f"oof{fold}.h5"
+        pairs = [(i, maps.read(path, i) / 255) for i in maps.ids(path)]
+        nothing = np.eye(1, 3)
+        both = [(i, np.concatenate([p, np.broadcast_to(nothing, p.shape)], 2)) for i, p in pairs]
+        maps.write(path, both)
+    (root / "tune.json").write_text(json.dumps(TUNE | {"n_views": 2}))
+    with pytest.raises(UserError, match="nothing found in view 1"):
+        second.run(
+            params=root / "tune.json",
+            thresholds=root / "thresholds.json",
+            out=tmp_path / "second.h5",
+            **data(root),
+        )
 
 
 def test_the_summary_counts_images_groups_and_folds(run):

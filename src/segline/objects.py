@@ -123,19 +123,26 @@ def fit(features: pd.DataFrame, shares: np.ndarray, *, seed: int = 0) -> Forest:
 
 
 def choose(
-    candidates: Sequence[np.ndarray], promised: Sequence[np.ndarray], *, cutoff: float
+    candidates: Sequence[np.ndarray],
+    promised: Sequence[np.ndarray],
+    *,
+    cutoff: float,
+    trust: Sequence[float] | None = None,
 ) -> np.ndarray:
-    """One label image (H, W) int32 from several segmentations of the same foreground.
+    """One label image (H, W) int32 from several segmentations of one image.
 
     `promised[k]` (n_k,) is what each object of `candidates[k]` is expected to add. In each connected
     region of the union the candidate with the largest sum of (promised - cutoff) over its objects above
-    the cutoff wins, the first of equals; objects at or below the cutoff are dropped.
+    the cutoff, times `trust[k]` (1 unless given), wins, the first of equals; objects at or below the cutoff
+    are dropped.
     """
     covered = np.any([candidate > 0 for candidate in candidates], axis=0)
     regions, n_regions = ndimage.label(covered)
     gains = [
-        _gain_by_region(candidate, worth - cutoff, regions, n_regions)
-        for candidate, worth in zip(candidates, promised, strict=True)
+        factor * _gain_by_region(candidate, worth - cutoff, regions, n_regions)
+        for candidate, worth, factor in zip(
+            candidates, promised, trust or [1.0] * len(candidates), strict=True
+        )
     ]
     winner = np.argmax(gains, axis=0)
     chosen = np.zeros(covered.shape, np.int64)

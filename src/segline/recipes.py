@@ -14,41 +14,49 @@ from segline.errors import UserError
 from segline.files import read_json, replacing
 from segline.forest import Forest
 
+# What the objects of another view promise counts so much: the best of many uncertain claims is too high.
+OTHER_VIEW = 0.5
+
 
 class Recipe(NamedTuple):
     """Thresholds with their options; what follows is the second stage's, if there is one.
 
-    A map has the channels of `n_views` views one after the other, the tuned one first.
+    A map has the channels of `n_views` views one after the other, the tuned one first. Each has a judge
+    of its own.
     """
 
     thresholds: tuning.Thresholds
     options: dict[str, Any]
-    regressor: Forest | None = None
+    judges: tuple[Forest, ...] = ()
     cutoff: float = 0.0
     seed_offsets: tuple[float, ...] = (0.0,)
     n_views: int = 1
 
     def __call__(self, probs: np.ndarray) -> np.ndarray:
         """Label image (H, W) int32 of a map (H, W, 3 or 4 a view) uint8."""
-        if self.regressor is None:
+        if not self.judges:
             return tuning.instances(probs, self.thresholds, **self.options)
-        found, promised = self.candidates(probs)
-        return objects.choose(found, promised, cutoff=self.cutoff)
+        return self.chosen(self.candidates(probs), cutoff=self.cutoff)
 
-    def candidates(self, probs: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Segmentations of each view at several seed thresholds, and what their objects promise: the
-        share of IoU thresholds each is expected to pass, (n,) float. The tuned one is the first."""
-        assert self.regressor is not None
-        found = self.segmentations(probs)
-        promised = [
-            np.zeros(0) if features.empty else self.regressor.predict(features)
-            for _, features in found
+    def candidates(self, probs: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Each of the `segmentations` and what its objects promise: the share of IoU thresholds that each
+        is expected to pass, (n,) float."""
+        return [
+            (labels, self.judges[view].predict(features) if len(features) else np.zeros(0))
+            for view, labels, features in self.segmentations(probs)
         ]
-        return [labels for labels, _ in found], promised
 
-    def segmentations(self, probs: np.ndarray) -> list[tuple[np.ndarray, pd.DataFrame]]:
-        """Label image and its objects' features for each view and seed offset; among several views also
-        the number of the view.
+    def chosen(
+        self, candidates: list[tuple[np.ndarray, np.ndarray]], *, cutoff: float
+    ) -> np.ndarray:
+        """The label image (H, W) int32 that `candidates` make at a cutoff."""
+        labels, promised = zip(*candidates, strict=True)
+        others = len(candidates) - len(self.seed_offsets)
+        trust = [1.0] * len(self.seed_offsets) + [OTHER_VIEW] * others
+        return objects.choose(labels, promised, cutoff=cutoff, trust=trust)
+
+    def segmentations(self, probs: np.ndarray) -> list[tuple[int, np.ndarray, pd.DataFrame]]:
+        """Number of the view, label image and its objects' features, for each view and seed offset.
 
         Seed thresholds are the tuned one plus each offset, kept inside 0.02..0.98.
         """
@@ -57,15 +65,11 @@ class Recipe(NamedTuple):
         seeds = [float(np.clip(tuned + offset, 0.02, 0.98)) for offset in self.seed_offsets]
         found = []
         for number, view in enumerate(views):
-            others = [other[..., 0] for k, other in enumerate(views) if k != number]
-            elsewhere = 1 - np.mean(others, axis=0) / 255 if others else None
+            elsewhere = 1 - views[0][..., 0] / 255 if number else None
             for seed in seeds:
                 thresholds = self.thresholds._replace(seed_threshold=seed)
                 labels = tuning.instances(view, thresholds, **self.options)
-                features = objects.measure(labels, view, elsewhere=elsewhere)
-                if others and not features.empty:
-                    features["view"] = np.float32(number)
-                found.append((labels, features))
+                found.append((number, labels, objects.measure(labels, view, elsewhere=elsewhere)))
         return found
 
 
@@ -86,13 +90,16 @@ def write_second(path: Path, recipes: dict[str, Recipe]) -> None:
     """Write what the second stage adds to each recipe: HDF5, a group a recipe."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         for name, recipe in recipes.items():
-            assert recipe.regressor is not None
             group = file.create_group(name)
             group.attrs["cutoff"] = recipe.cutoff
             group.attrs["seed_offsets"] = recipe.seed_offsets
-            group.attrs["n_views"] = recipe.n_views
-            for field, values in recipe.regressor._asdict().items():
-                group[field] = values.tolist() if field == "names" else values
+            for view, judge in enumerate(recipe.judges):
+                for field, values in judge._asdict().items():
+                    stored = values.astype(object) if field == "names" else values
+                    how = {"compression": "gzip", "shuffle": True} if values.ndim else {}
+                    group.create_dataset(
+                        f"view_{view}/{field}", data=stored, track_times=False, **how
+                    )
 
 
 def _judging(recipe: Recipe, name: str, path: Path) -> Recipe:
@@ -102,10 +109,15 @@ def _judging(recipe: Recipe, name: str, path: Path) -> Recipe:
                 f"{path}: nothing for {name}; it is older than thresholds.json, tune again"
             )
         group = file[name]
-        values = {field: group[field][()] for field in Forest._fields if field != "names"}
+        judges = tuple(_judge(group[view]) for view in sorted(group))
         return recipe._replace(
-            regressor=Forest(names=group["names"].asstr()[()], **values),
+            judges=judges,
             cutoff=float(group.attrs["cutoff"]),
             seed_offsets=tuple(float(offset) for offset in group.attrs["seed_offsets"]),
-            n_views=int(group.attrs.get("n_views", 1)),  # older files had one
+            n_views=len(judges),
         )
+
+
+def _judge(group: h5py.Group) -> Forest:
+    values = {field: group[field][()] for field in Forest._fields if field != "names"}
+    return Forest(names=group["names"].asstr()[()], **values)

@@ -12,7 +12,9 @@ import pandas as pd
 from segline import maps, metrics, objects, recipes, tuning
 from segline.config import read_stage
 from segline.console import console
+from segline.errors import UserError
 from segline.files import read_json, read_labels
+from segline.forest import Forest
 from segline.manifest import out_of_fold_jobs, read_out_of_fold
 from segline.recipes import Recipe
 from segline.workers import pooled
@@ -27,7 +29,7 @@ def run(
     thresholds: Path,
     out: Path,
 ) -> None:
-    """Write regressor and cutoff for `final` and for each part, fitted without that part.
+    """Write regressors and cutoff for `final` and for each part, fitted without that part.
 
     A part's cutoff is chosen on the other parts, whose objects are judged by regressors that have not
     seen them.
@@ -42,45 +44,59 @@ def run(
     plain = {name: recipe._replace(**views) for name, recipe in recipes.load(thresholds).items()}
     jobs = out_of_fold_jobs(table, "part")
     examples = pooled(partial(_examples, plain=plain), jobs)
-    judges = {
-        name: recipe._replace(
-            regressor=objects.fit(*_stacked(examples, tuning.fitted_on(table["part"], name)))
-        )
+    judged = {
+        name: recipe._replace(judges=_fitted(examples, tuning.fitted_on(table["part"], name)))
         for name, recipe in plain.items()
     }
     cutoffs = settings["second_cutoff"]
-    scores = np.array(pooled(partial(_scores, judges=judges, cutoffs=cutoffs), jobs))
+    scores = np.array(pooled(partial(_scores, judged=judged, cutoffs=cutoffs), jobs))
     chosen = {
         name: cutoffs[int(scores[tuning.fitted_on(table["part"], name)].mean(axis=0).argmax())]
         for name in plain
     }
     recipes.write_second(
-        out, {name: judge._replace(cutoff=chosen[name]) for name, judge in judges.items()}
+        out, {name: recipe._replace(cutoff=chosen[name]) for name, recipe in judged.items()}
     )
-    console.print(f"second stage on {sum(len(e[1]) for e in examples)} objects; cutoffs {chosen}")
+    n_objects = sum(len(shares) for views in examples for _, shares in views)
+    console.print(f"second stage on {n_objects} objects; cutoffs {chosen}")
 
 
-def _examples(job: tuple, plain: dict[str, Recipe]) -> tuple[pd.DataFrame, np.ndarray]:
-    """Features and shares of thresholds passed of all candidates' objects in one image."""
+Example = tuple[pd.DataFrame, np.ndarray]  # features (n, ...) and shares of thresholds passed (n,)
+
+
+def _examples(job: tuple, plain: dict[str, Recipe]) -> list[Example]:
+    """For each view all candidates' objects in one image."""
     image_id, labels_path, map_paths, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
-    found = plain[part].segmentations(probs)
-    shares = [objects.shares_passed(truth, labels) for labels, _ in found]
-    features = pd.concat([table for _, table in found], ignore_index=True)
-    return features, np.concatenate(shares)
+    views: list[list[Example]] = [[] for _ in range(plain[part].n_views)]
+    for view, labels, features in plain[part].segmentations(probs):
+        views[view].append((features, objects.shares_passed(truth, labels)))
+    return [_joined(candidates) for candidates in views]
 
 
-def _stacked(examples: list, chosen: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
-    used = [example for example, use in zip(examples, chosen, strict=True) if use]
-    features = pd.concat([e[0] for e in used if len(e[1])], ignore_index=True)
-    return features, np.concatenate([e[1] for e in used])
+def _joined(examples: Sequence[Example]) -> Example:
+    features, shares = zip(*examples, strict=True)
+    return pd.concat(features, ignore_index=True), np.concatenate(shares)
 
 
-def _scores(job: tuple, judges: dict[str, Recipe], cutoffs: Sequence[float]) -> list[float]:
-    """mAP of one image at each cutoff, judged by the regressor of its part."""
+def _fitted(examples: list[list[Example]], chosen: np.ndarray) -> tuple[Forest, ...]:
+    """A judge a view, fitted on the images that are `chosen` (N,) bool."""
+    used = [views for views, use in zip(examples, chosen, strict=True) if use]
+    by_view = [_joined(view) for view in zip(*used, strict=True)]
+    for number, (features, _) in enumerate(by_view):
+        if features.empty:
+            raise UserError(
+                f"second stage: nothing found in view {number} of the held-out images; lower "
+                f"tune.foreground_threshold or set tune.second_stage=false"
+            )
+    return tuple(objects.fit(*example) for example in by_view)
+
+
+def _scores(job: tuple, judged: dict[str, Recipe], cutoffs: Sequence[float]) -> list[float]:
+    """mAP of one image at each cutoff, judged by the regressors of its part."""
     image_id, labels_path, map_paths, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
-    found, promised = judges[part].candidates(probs)
+    candidates = judged[part].candidates(probs)
     return [
-        metrics.map_iou(truth, objects.choose(found, promised, cutoff=cutoff)) for cutoff in cutoffs
+        metrics.map_iou(truth, judged[part].chosen(candidates, cutoff=cutoff)) for cutoff in cutoffs
     ]
