@@ -50,8 +50,8 @@ def together(images: Sequence[Pixels]) -> Pixels:
 def largest(probs: np.ndarray, scales: Sequence[float]) -> NDArray[np.int64]:
     """The class of each pixel (...,) of a map (..., K) uint8: that of the largest scaled probability.
 
-    >>> largest(np.array([150, 105], np.uint8), (1, 2))
-    array(1)
+    >>> largest(np.array([[150, 105], [250, 5]], np.uint8), (1, 2))
+    array([1, 0])
     """
     if all(scale == scales[0] for scale in scales):
         return probs.argmax(axis=-1)
