@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,18 +117,24 @@ def test_the_second_stage_drops_what_is_not_there(run):
     assert fitted["mean"] > plain["mean"] + 0.1
 
 
-def test_what_the_first_view_misses_comes_from_another(run, tmp_path):
-    shutil.copytree(run, tmp_path / "run")
-    root = tmp_path / "run"
+def with_two_views(run, root, views):
+    """A copy of the run at `root`, each map (H, W, 3) of which `views` has made a pair of."""
+    shutil.copytree(run, root)
     for fold in (0, 1):
         path = root / f"oof{fold}.h5"
-        pairs = [(i, maps.read(path, i) / 255) for i in maps.ids(path)]
-        blind = [(i, probs.copy()) for i, probs in pairs]
-        for _, probs in blind:
-            probs[:28, :28] = (1, 0, 0)
-        both = [np.concatenate([b, p], axis=2) for (_, b), (_, p) in zip(blind, pairs, strict=True)]
-        maps.write(path, zip([i for i, _ in pairs], both, strict=True))
+        pairs = [(i, views(maps.read(path, i) / 255)) for i in maps.ids(path)]
+        maps.write(path, ((i, np.concatenate(pair, axis=2)) for i, pair in pairs))
     (root / "tune.json").write_text(json.dumps(TUNE | {"n_views": 2}))
+    return root
+
+
+def test_what_the_first_view_misses_comes_from_another(run, tmp_path):
+    def blind_first(probs):
+        blind = probs.copy()
+        blind[:28, :28] = (1, 0, 0)
+        return blind, probs
+
+    root = with_two_views(run, tmp_path / "run", blind_first)
     fitted = {"thresholds": root / "thresholds.json", "out": root / "second.h5"}
     second.run(params=root / "tune.json", **fitted, **data(root))
     plain, found = scored(root, None), scored(root, root / "second.h5")
@@ -136,15 +143,10 @@ def test_what_the_first_view_misses_comes_from_another(run, tmp_path):
 
 
 def test_a_view_in_which_nothing_is_found_is_said(run, tmp_path):
-    shutil.copytree(run, tmp_path / "run")
-    root = tmp_path / "run"
-    for fold in (0, 1):
-        path = root / f"oof{fold}.h5"
-        pairs = [(i, maps.read(path, i) / 255) for i in maps.ids(path)]
-        nothing = np.eye(1, 3)
-        both = [(i, np.concatenate([p, np.broadcast_to(nothing, p.shape)], 2)) for i, p in pairs]
-        maps.write(path, both)
-    (root / "tune.json").write_text(json.dumps(TUNE | {"n_views": 2}))
+    def empty_second(probs):
+        return probs, np.broadcast_to(np.eye(1, 3), probs.shape)
+
+    root = with_two_views(run, tmp_path / "run", empty_second)
     with pytest.raises(UserError, match="nothing found in view 1"):
         second.run(
             params=root / "tune.json",
@@ -158,6 +160,14 @@ def test_the_summary_counts_images_groups_and_folds(run):
     summary = scored(run, None)
     assert (summary["n_images"], summary["n_groups"], summary["folds"]) == (16, 8, [0, 1])
     assert summary["data_hash"] == "h"
+
+
+def test_a_second_stage_of_an_older_version_is_refused_in_a_line(run, tmp_path):
+    with h5py.File(tmp_path / "second.h5", "w") as file:
+        for name in ("final", "fold 0", "fold 1"):
+            file.create_group(name)["roots"] = [0]
+    with pytest.raises(UserError, match="nothing for final; .*older.*delete it"):
+        recipes.load(run / "thresholds.json", tmp_path / "second.h5")
 
 
 def test_recipes_without_a_second_stage_are_the_watershed(run):

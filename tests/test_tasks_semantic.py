@@ -98,6 +98,15 @@ def test_sigmoid_channels_have_a_threshold_each_and_softmax_classes_a_factor(run
     assert tuned["final"] == {key: pytest.approx(values)}
 
 
+def test_softmax_thresholds_of_an_older_version_are_the_plain_argmax(tmp_path):
+    nothing = {"thresholds": None}
+    (tmp_path / "old.json").write_text(json.dumps({"final": nothing, "parts": {"half 0": nothing}}))
+    task = tasks.of({"name": "semantic"} | KINDS["softmax"])
+    labels, probs = scene("softmax", 1)
+    for recipe in task.recipes(tmp_path / "old.json", None).values():
+        assert np.array_equal(recipe(probs), labels)
+
+
 def test_right_maps_score_one(run):
     summary, rows = read(run, "cv.json"), pd.read_csv(run.root / "scores.csv")
     assert (rows[["dice", "iou", "accuracy"]] == 1).all(axis=None)

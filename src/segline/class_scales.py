@@ -34,10 +34,10 @@ class Pixels(NamedTuple):
         array([2])
         """
         columns = np.concatenate([true[..., None].astype(np.int32), probs], axis=-1)
-        found = pd.DataFrame(columns.reshape(-1, columns.shape[-1])).value_counts(sort=False)
-        rows = np.array(found.index.to_list(), np.int64).reshape(len(found), -1)
+        counts = pd.DataFrame(columns.reshape(-1, columns.shape[-1])).value_counts(sort=False)
+        rows = counts.reset_index().to_numpy(np.int64)  # class, probabilities, number of pixels
         nothing = np.zeros(len(rows), np.int64)
-        return cls(nothing, rows[:, 0], rows[:, 1:].astype(np.uint8), found.to_numpy(np.int64))
+        return cls(nothing, rows[:, 0], rows[:, 1:-1].astype(np.uint8), rows[:, -1])
 
 
 def together(images: Sequence[Pixels]) -> Pixels:
@@ -72,13 +72,15 @@ def best(pixels: Pixels, grid: Sequence[float]) -> list[float]:
     The search starts at 1, goes over the classes up to `ROUNDS` times and moves only where it gains.
     """
     scales = [1.0] * pixels.probs.shape[1]
+    reached = mean_dice(pixels, scales)
     for _ in range(ROUNDS):
-        before = list(scales)
+        before = scales
         for number in range(1, len(scales)):
             tries = [[*scales[:number], scale, *scales[number + 1 :]] for scale in grid]
-            found = tries[tuning.flattest(np.array([mean_dice(pixels, t) for t in tries]))[0]]
-            if mean_dice(pixels, found) > mean_dice(pixels, scales):
-                scales = found
+            dice = np.array([mean_dice(pixels, each) for each in tries])
+            (found,) = tuning.flattest(dice)
+            if dice[found] > reached:
+                scales, reached = tries[found], dice[found]
         if scales == before:
             break
     return scales

@@ -13,13 +13,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pandas as pd
 
 from segline.errors import UserError
+
+if TYPE_CHECKING:  # h5py takes time to import, and few who read files need it
+    import h5py
 
 MAX_PNG_LABEL = np.iinfo(np.uint16).max
 
@@ -172,3 +175,9 @@ def read_labels(path: Path | str) -> np.ndarray:
     if labels is None or labels.ndim != 2:
         raise UserError(f"{path}: not a readable single-channel label image")
     return labels.astype(np.int32)
+
+
+def store_array(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    """Add an array to an open HDF5 file: compressed unless it is a scalar, without the time of writing."""
+    how = {"compression": "gzip", "shuffle": True} if values.ndim else {}
+    group.create_dataset(name, data=values, track_times=False, **how)

@@ -9,14 +9,14 @@ import h5py
 import numpy as np
 
 from segline.errors import UserError
-from segline.files import replacing
+from segline.files import replacing, store_array
 
 
 def write(path: Path, maps: Iterable[tuple[str, np.ndarray]]) -> None:
     """Write (image_id, probabilities (H, W, n_outputs) in 0..1) pairs, rounded to 1/255."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         for image_id, probs in maps:
-            file.create_dataset(image_id, data=rounded(probs), compression="gzip", shuffle=True)
+            store_array(file, image_id, rounded(probs))
 
 
 def rounded(probs: np.ndarray) -> np.ndarray:

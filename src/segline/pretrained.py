@@ -18,7 +18,7 @@ import numpy as np
 from segline import checkpoint, models
 from segline.config import filled
 from segline.errors import UserError
-from segline.files import replacing
+from segline.files import replacing, store_array
 
 HALF_MAX = float(np.finfo(np.float16).max)
 
@@ -39,8 +39,7 @@ def write(path: Path, model: keras.Model, settings: dict[str, Any]) -> None:
             values = keras.ops.convert_to_numpy(variable)
             half = values.astype(np.float16)
             stored = half if np.array_equal(half, values) else values
-            how = {"compression": "gzip", "shuffle": True} if stored.ndim else {}
-            file.create_dataset(f"{number:05d}", data=stored, track_times=False, **how)
+            store_array(file, f"{number:05d}", stored)
 
 
 def settings_of(path: Path) -> dict[str, Any]:

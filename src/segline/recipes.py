@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,11 +12,19 @@ import pandas as pd
 
 from segline import objects, tuning
 from segline.errors import UserError
-from segline.files import read_json, replacing
+from segline.files import read_json, replacing, store_array
 from segline.forest import Forest
 
 # What the objects of another view promise counts so much: the best of many uncertain claims is too high.
 OTHER_VIEW = 0.5
+
+
+class Candidate(NamedTuple):
+    """One segmentation for the second stage to choose among."""
+
+    view: int
+    labels: np.ndarray  # (H, W) int32
+    promised: np.ndarray  # (n,) float, the share of IoU thresholds each object is expected to pass
 
 
 class Recipe(NamedTuple):
@@ -36,24 +45,16 @@ class Recipe(NamedTuple):
         """Label image (H, W) int32 of a map (H, W, 3 or 4 a view) uint8."""
         if not self.judges:
             return tuning.instances(probs, self.thresholds, **self.options)
-        return self.chosen(self.candidates(probs), cutoff=self.cutoff)
+        return chosen(self.candidates(probs), cutoff=self.cutoff)
 
-    def candidates(self, probs: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Each of the `segmentations` and what its objects promise: the share of IoU thresholds that each
-        is expected to pass, (n,) float."""
+    def candidates(self, probs: np.ndarray) -> list[Candidate]:
+        """The `segmentations` with what their objects promise."""
         return [
-            (labels, self.judges[view].predict(features) if len(features) else np.zeros(0))
+            Candidate(
+                view, labels, self.judges[view].predict(features) if len(features) else np.zeros(0)
+            )
             for view, labels, features in self.segmentations(probs)
         ]
-
-    def chosen(
-        self, candidates: list[tuple[np.ndarray, np.ndarray]], *, cutoff: float
-    ) -> np.ndarray:
-        """The label image (H, W) int32 that `candidates` make at a cutoff."""
-        labels, promised = zip(*candidates, strict=True)
-        others = len(candidates) - len(self.seed_offsets)
-        trust = [1.0] * len(self.seed_offsets) + [OTHER_VIEW] * others
-        return objects.choose(labels, promised, cutoff=cutoff, trust=trust)
 
     def segmentations(self, probs: np.ndarray) -> list[tuple[int, np.ndarray, pd.DataFrame]]:
         """Number of the view, label image and its objects' features, for each view and seed offset.
@@ -71,6 +72,13 @@ class Recipe(NamedTuple):
                 labels = tuning.instances(view, thresholds, **self.options)
                 found.append((number, labels, objects.measure(labels, view, elsewhere=elsewhere)))
         return found
+
+
+def chosen(candidates: Sequence[Candidate], *, cutoff: float) -> np.ndarray:
+    """The label image (H, W) int32 that a second stage's candidates make at a cutoff."""
+    views, labels, promised = zip(*candidates, strict=True)
+    trust = [OTHER_VIEW if view else 1.0 for view in views]
+    return objects.choose(labels, promised, cutoff=cutoff, trust=trust)
 
 
 def load(thresholds: Path, second: Path | None = None) -> dict[str, Recipe]:
@@ -96,17 +104,15 @@ def write_second(path: Path, recipes: dict[str, Recipe]) -> None:
             for view, judge in enumerate(recipe.judges):
                 for field, values in judge._asdict().items():
                     stored = values.astype(object) if field == "names" else values
-                    how = {"compression": "gzip", "shuffle": True} if values.ndim else {}
-                    group.create_dataset(
-                        f"view_{view}/{field}", data=stored, track_times=False, **how
-                    )
+                    store_array(group, f"view_{view}/{field}", stored)
 
 
 def _judging(recipe: Recipe, name: str, path: Path) -> Recipe:
     with h5py.File(path, "r") as file:
-        if name not in file:
+        if f"{name}/view_0" not in file:
             raise UserError(
-                f"{path}: nothing for {name}; it is older than thresholds.json, tune again"
+                f"{path}: nothing for {name}; it is older than thresholds.json or this version; "
+                f"delete it and make the run again"
             )
         group = file[name]
         judges = tuple(_judge(group[view]) for view in sorted(group))

@@ -69,5 +69,5 @@ def _caption(image: Any) -> str:
 def _evidence(job: tuple, made: dict[str, Recipe]) -> dict[str, float]:
     image_id, labels_path, map_paths, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
-    (found, promised), *_ = made[part].candidates(probs)
-    return audit.evidence(truth, probs, found, promised)
+    first = made[part].candidates(probs)[0]
+    return audit.evidence(truth, probs, first.labels, first.promised)

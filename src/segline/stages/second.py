@@ -97,6 +97,4 @@ def _scores(job: tuple, judged: dict[str, Recipe], cutoffs: Sequence[float]) -> 
     image_id, labels_path, map_paths, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
     candidates = judged[part].candidates(probs)
-    return [
-        metrics.map_iou(truth, judged[part].chosen(candidates, cutoff=cutoff)) for cutoff in cutoffs
-    ]
+    return [metrics.map_iou(truth, recipes.chosen(candidates, cutoff=cutoff)) for cutoff in cutoffs]

@@ -29,8 +29,8 @@ class Recipe(NamedTuple):
     """From a map to a label image of `classes`: a threshold a channel, else the largest, `scales` times."""
 
     classes: Classes
-    thresholds: tuple[float, ...] | None = None
-    scales: tuple[float, ...] | None = None
+    thresholds: Sequence[float] | None = None
+    scales: Sequence[float] | None = None
 
     def __call__(self, probs: np.ndarray) -> np.ndarray:
         """Label image (H, W) int32 of a map (H, W, C) uint8."""
@@ -91,10 +91,7 @@ class Semantic:
     def recipes(self, thresholds: Path, second: Path | None) -> Mapping[str, Recipe]:
         tuned = read_json(thresholds)
         choices = {"final": tuned["final"], **tuned["parts"]}
-        return {
-            name: Recipe(self.classes, **{key: tuple(values) for key, values in choice.items()})
-            for name, choice in choices.items()
-        }
+        return {name: Recipe(self.classes, **choice) for name, choice in choices.items()}
 
     def scored(
         self, images: pd.DataFrame, parts: pd.Series, recipes: Mapping[str, Any]
