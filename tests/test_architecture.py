@@ -33,7 +33,7 @@ LAYERS = [
     },
     {
         *("loader", "models", "losses", "training", "checkpoint", "inference", "progress"),
-        *("pretrained", "evaluation"),
+        *("pretrained", "evaluation", "muon"),
     },
     {"stages", "engines", "cli", "__main__"},
 ]

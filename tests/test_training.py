@@ -9,7 +9,7 @@ OUTPUTS = {"classes": 3, "distance": 1}
 SIZE = {"width": 4, "depth": 1, "stem": 2, "dropout": 0.3}
 
 
-def compiled(precision="float32", schedule="cosine"):
+def compiled(precision="float32", schedule="cosine", name="adamw"):
     keras.config.set_dtype_policy(models.POLICIES[precision])
     return training.compiled(
         models.build("unet", channels=1, outputs=OUTPUTS, seed=1, **SIZE),
@@ -21,6 +21,7 @@ def compiled(precision="float32", schedule="cosine"):
         ema=0.9,
         clip_norm=1.0,
         schedule=schedule,
+        name=name,
     )
 
 
@@ -49,8 +50,8 @@ def batches(first, last):
     return dataset.apply(tf.data.experimental.assert_cardinality(3 * (last - first)))
 
 
-def fit(folder, epochs, stop_after=None, settings=None, schedule="cosine", **options):
-    model = compiled(schedule=schedule)
+def fit(folder, epochs, stop_after=None, settings=None, schedule="cosine", name="adamw", **options):
+    model = compiled(schedule=schedule, name=name)
     record = training.resumed_record(model, folder / "last.h5", settings or {"a": 1})
     first = record["epoch"]
 
@@ -88,11 +89,12 @@ def values(model):
     return checkpoint.capture(model).variables
 
 
-def test_a_killed_run_ends_bit_for_bit_as_one_that_never_stopped(tmp_path):
-    whole, whole_record = fit(tmp_path / "whole", 4)
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_a_killed_run_ends_bit_for_bit_as_one_that_never_stopped(tmp_path, name):
+    whole, whole_record = fit(tmp_path / "whole", 4, name=name)
     with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path / "parts", 4, stop_after=2)
-    resumed, record = fit(tmp_path / "parts", 4)
+        fit(tmp_path / "parts", 4, stop_after=2, name=name)
+    resumed, record = fit(tmp_path / "parts", 4, name=name)
     assert all(map(np.array_equal, values(whole), values(resumed)))
     losses = [[row["loss"] for row in r["history"]] for r in (whole_record, record)]
     assert losses[0] == losses[1]

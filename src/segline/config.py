@@ -257,12 +257,13 @@ class Loss(Table):
 
 
 class Train(Table):
-    """Length, schedule and precision of training.
+    """Length, optimizer, schedule and precision of training.
 
-    `schedule` is a warm-up (a share of all steps) and a cosine decay to 0, or a `plateau`: the rate is
-    multiplied by `plateau_factor`, down to `plateau_floor`, after `plateau_patience` epochs without a new
-    best validation loss, and rests `plateau_cooldown` epochs. After `early_stopping` epochs without a
-    new best training ends; after `stuck_epochs` without learning anything it fails (0: neither).
+    `optimizer` is AdamW, or Muon, which takes the same rates and learns more from each crop. `schedule`
+    is a warm-up (a share of all steps) and a cosine decay to 0, or a `plateau`: the rate is multiplied by
+    `plateau_factor`, down to `plateau_floor`, after `plateau_patience` epochs without a new best
+    validation loss, and rests `plateau_cooldown` epochs. After `early_stopping` epochs without a new best
+    training ends; after `stuck_epochs` without learning anything it fails (0: neither).
     Images of the modalities in `without` are not trained or tuned on, and all of them are scored: the
     score on them is that on a kind never seen. `extra` names data sets (made by `make data`) that are
     trained on in every fold and never validated on; `skip` is a CSV with a column image_id of images
@@ -274,6 +275,7 @@ class Train(Table):
     batch_size: Count = 8
     epochs: Count = 30
     crops_per_epoch: Count = 400
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: Positive = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     schedule: Literal["cosine", "plateau"] = "cosine"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from segline import checkpoint, losses
 from segline.checkpoint import State
 from segline.config import filled
 from segline.evaluation import Measure
+from segline.muon import Muon
 from segline.schedules import Plateau, Watch, epochs_since_best
 
 
@@ -32,12 +33,14 @@ def optimizer(
     ema: float,
     clip_norm: float,
     schedule: str = "cosine",
+    name: str = "adamw",
+    outputs: Sequence[str] = (),
 ) -> keras.optimizers.Optimizer:
-    """AdamW with a learning-rate schedule, global norm clipping and averaged weights.
+    """`adamw` or `muon` with a learning-rate schedule, global norm clipping and averaged weights.
 
-    `cosine` is a linear warm-up and a cosine decay to 0; with `plateau` the rate is a variable, which
-    `EpochEnd` sets. Decay spares biases and normalisation. `ema` is the momentum of the averages; 0
-    keeps none.
+    `outputs` names the layers of logits, which `muon` leaves to AdamW. `cosine` is a linear warm-up and a
+    cosine decay to 0; with `plateau` the rate is a variable, which `EpochEnd` sets. Decay spares biases
+    and normalisation. `ema` is the momentum of the averages; 0 keeps none.
     """
     rates = {
         "plateau": learning_rate,
@@ -48,15 +51,19 @@ def optimizer(
             warmup_steps=max(warmup_steps, 1),
         ),
     }
-    adam = keras.optimizers.AdamW(
-        rates[schedule],
-        weight_decay=weight_decay,
-        global_clipnorm=clip_norm,
-        use_ema=ema > 0,
-        ema_momentum=ema or None,
-    )
-    adam.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return adam
+    common = {
+        "learning_rate": rates[schedule],
+        "weight_decay": weight_decay,
+        "global_clipnorm": clip_norm,
+        "use_ema": ema > 0,
+        "ema_momentum": ema or None,
+    }
+    if name == "muon":
+        made = Muon(adam_weight_decay=weight_decay, exclude_layers=list(outputs), **common)
+    else:
+        made = keras.optimizers.AdamW(**common)
+    made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return made
 
 
 def compiled(
@@ -64,26 +71,26 @@ def compiled(
     *,
     loss: Mapping[str, Any],
     activation: str = "softmax",
-    **schedule: Any,
+    **optimization: Any,
 ) -> keras.Model:
-    """Compile `model` with the losses of its outputs and return it.
+    """Compile `model` with the losses of its outputs and return it; the rest are `optimizer`'s arguments.
 
     `loss` is a config's table: `classes` has the sum of its `terms` with their options on the
     `activation`'s logits, `distance`, where the net has it, its own loss times `loss["distance"]`.
     """
     options = dict(loss)
     distance = options.pop("distance", 1.0)
-    adam = optimizer(**schedule)
     total = losses.Total(activation=activation, **options)
     by_output = {"classes": total, "distance": losses.SoftCrossEntropy()}
     weights = {"classes": 1.0, "distance": distance}
     names = list(model.output)
+    made = optimizer(outputs=names, **optimization)
     model.compile(
-        adam,
+        made,
         loss={name: by_output[name] for name in names},
         loss_weights={name: weights[name] for name in names},
     )
-    adam.build(model.trainable_variables)
+    made.build(model.trainable_variables)
     return model
 
 

@@ -153,6 +153,7 @@ def compiled_model(settings: dict[str, Any], precision: str) -> keras.Model:
         models.from_settings(settings | {"precision": precision}),
         loss=settings["loss"],
         activation=tasks.of(settings["task"]).activation,
+        name=train["optimizer"],
         schedule=train["schedule"],
         learning_rate=train["learning_rate"],
         weight_decay=train["weight_decay"],
