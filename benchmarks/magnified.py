@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from segline import inference, maps, metrics, recipes
+from segline import inference, maps, metrics, recipes, resize
 from segline.files import read_image, read_json, read_labels
 from segline.labels import relabel
 from segline.manifest import read_folds, read_images
@@ -22,11 +22,15 @@ FACTORS = (1.0, 1.5, 2.0, 3.0)
 SIDE_PX = 640  # of the middle that is kept of a magnified image
 
 
-def magnified(array: np.ndarray, factor: float, interpolation: int) -> np.ndarray:
-    """The middle of an array (H, W) or (H, W, 3), `factor` times as large, at most SIDE_PX a side."""
-    large = cv2.resize(array, None, fx=factor, fy=factor, interpolation=interpolation)
-    top, left = (max((side - SIDE_PX) // 2, 0) for side in large.shape[:2])
-    return large[top : top + SIDE_PX, left : left + SIDE_PX]
+def magnified(
+    image: np.ndarray, labels: np.ndarray, factor: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The middle of an image (H, W, 3) and its labels (H, W), `factor` times as large, SIDE_PX a side."""
+    height, width = (round(side * factor) for side in labels.shape)
+    large = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+    top, left = (max((side - SIDE_PX) // 2, 0) for side in (height, width))
+    middle = np.s_[top : top + SIDE_PX, left : left + SIDE_PX]
+    return large[middle], relabel(resize.nearest(labels, (height, width))[middle])
 
 
 def scores(net: inference.Net, recipe: recipes.Recipe, rows: pd.DataFrame, **predict) -> list[dict]:
@@ -35,10 +39,7 @@ def scores(net: inference.Net, recipe: recipes.Recipe, rows: pd.DataFrame, **pre
     for row in rows.itertuples():
         image, truth = read_image(row.image), read_labels(row.labels)
         for factor in FACTORS:
-            large = magnified(image, factor, cv2.INTER_CUBIC)
-            true = relabel(
-                magnified(truth.astype(np.float32), factor, cv2.INTER_NEAREST).astype(int)
-            )
+            large, true = magnified(image, truth, factor)
             if not true.any():
                 continue
             probs = maps.rounded(net.probabilities(large, **predict))
