@@ -8,10 +8,12 @@ from segline import evaluation
 from segline.losses import Total
 
 
-def net(n):
+def net(n, activation="softmax"):
     """Logits that are the image's own channels."""
     image = keras.Input((None, None, n))
-    return keras.Model(image, {"classes": keras.layers.Identity()(image)})
+    model = keras.Model(image, {"classes": keras.layers.Identity()(image)})
+    model.compile(loss={"classes": Total({"cross_entropy": 1.0}, activation=activation)})
+    return model
 
 
 def batches(logits, truth, weight=None):
@@ -33,7 +35,7 @@ def classes():
 
 def test_scores_are_those_of_the_whole_set(classes):
     logits, truth = classes
-    scores = evaluation.semantic_measure(batches(logits, truth))(net(4))
+    scores = evaluation.validator(batches(logits, truth))(net(4))
     flat = truth.ravel(), logits.argmax(-1).ravel()
     present = sklearn_metrics.f1_score(*flat, average=None, labels=[0, 1, 2])
     assert [scores[f"val_dice_{k}"] for k in range(3)] == pytest.approx(present)
@@ -48,17 +50,25 @@ def test_scores_are_those_of_the_whole_set(classes):
     assert abs(np.mean(by_batch) - iou) > 0.01
 
 
+def test_the_loss_is_that_of_keras(classes):
+    logits, truth = classes
+    weight = np.random.default_rng(1).random(truth.shape).astype(np.float32)
+    data, model = batches(logits, truth, weight), net(4)
+    expected = model.evaluate(data, return_dict=True, verbose=0)["loss"]
+    assert evaluation.validator(data)(model)["val_loss"] == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_channel_is_predicted_where_its_probability_exceeds_the_threshold():
     """Probabilities 0.3 and 0.6 cast to int before rounding would all be 0."""
     probs = np.array([[[[0.3], [0.6]], [[0.6], [0.95]]]], np.float32)
     truth = np.array([[[0, 1], [0, 1]]], np.uint8)
     logits = np.log(probs / (1 - probs))
     data = batches(logits, truth)
-    half = evaluation.semantic_measure(data, activation="sigmoid")(net(1))
+    half = evaluation.validator(data, activation="sigmoid")(net(1, "sigmoid"))
     assert half["val_mean_iou"] == pytest.approx(2 / 3)
     assert half["val_dice_0"] == pytest.approx(4 / 5)
     assert half["val_accuracy"] == pytest.approx(3 / 4)
-    high = evaluation.semantic_measure(data, activation="sigmoid", threshold=0.9)(net(1))
+    high = evaluation.validator(data, activation="sigmoid", threshold=0.9)(net(1, "sigmoid"))
     assert high["val_mean_iou"] == pytest.approx(1 / 2)
 
 
@@ -66,7 +76,7 @@ def test_channels_score_as_sklearns_multilabel():
     rng = np.random.default_rng(1)
     truth = rng.integers(0, 2, (3, 5, 4, 3)).astype(np.uint8)
     logits = rng.normal(size=truth.shape).astype(np.float32)
-    scores = evaluation.semantic_measure(batches(logits, truth), activation="sigmoid")(net(3))
+    scores = evaluation.validator(batches(logits, truth), activation="sigmoid")(net(3, "sigmoid"))
     flat = truth.reshape(-1, 3), logits.reshape(-1, 3) > 0
     expected = sklearn_metrics.f1_score(*flat, average=None)
     assert [scores[f"val_dice_{k}"] for k in range(3)] == pytest.approx(expected)
@@ -83,8 +93,8 @@ def test_constant_answers_are_told(truth, answer, constant, activation):
     truth, answer = (np.array([[row]], np.uint8) for row in (truth, answer))
     logits = 9 * np.eye(2)[answer] if activation == "softmax" else 9 * (2.0 * answer[..., None] - 1)
     data = batches(logits.astype(np.float32), truth)
-    model = net(logits.shape[-1])
-    scores = evaluation.semantic_measure(data, activation=activation)(model)
+    model = net(logits.shape[-1], activation)
+    scores = evaluation.validator(data, activation=activation)(model)
     assert scores["val_constant"] == constant
     assert all(isinstance(value, float) for value in scores.values())
 

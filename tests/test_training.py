@@ -60,7 +60,7 @@ def fit(folder, epochs, stop_after=None, settings=None, schedule="cosine", name=
             raise KeyboardInterrupt
 
     saver = training.EpochEnd(
-        validation=options.pop("validation", batches(50, 51)),
+        validate=evaluation.validator(options.pop("validation", batches(50, 51))),
         state_path=folder / "last.h5",
         best_path=folder / "best.h5",
         record=record,
@@ -101,18 +101,12 @@ def test_a_killed_run_ends_bit_for_bit_as_one_that_never_stopped(tmp_path, name)
     assert len(losses[1]) == 4
 
 
-def never_better(model):
-    """A measure that leaves the net alone; its place is where validation happens."""
-    return {"val_mean_iou": 0.5}
-
-
 def test_a_plateau_and_early_stopping_resume_exactly(tmp_path):
     """The validation loss soon rises, so that both rules act."""
     options = {
         "schedule": "plateau",
         "plateau": Plateau(1e-2, 0.1, 1, 1, 1e-5),
         "early_stopping": 4,
-        "measure": never_better,
     }
     whole, whole_record = fit(tmp_path / "whole", 12, **options, validation=inverted())
     with pytest.raises(KeyboardInterrupt):
@@ -179,7 +173,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
     model = compiled()
     record = training.resumed_record(model, tmp_path / "none.h5", {})
     saver = training.EpochEnd(
-        validation=None,
+        validate=lambda model: {},
         state_path=tmp_path / "last.h5",
         best_path=tmp_path / "best.h5",
         record=record,
@@ -224,12 +218,11 @@ def watched(folder, *, epochs, learning_rate, **kind):
     level = evaluation.constant_loss(total, squares(0, 2, **kind), n_channels=2)
     record = training.resumed_record(model, folder / "none.h5", {})
     saver = training.EpochEnd(
-        validation=validation,
+        validate=evaluation.validator(validation),
         state_path=folder / "last.h5",
         best_path=folder / "best.h5",
         record=record,
         report=lambda row: None,
-        measure=evaluation.semantic_measure(validation),
         watch=Watch(level, epochs=6),
     )
     data = squares(0, epochs, **kind)

@@ -1,4 +1,4 @@
-"""Semantic scores of a net on the whole validation set, and the level of a net that learnt nothing."""
+"""Loss and semantic scores of a net on the whole validation set; the loss of one that learnt nothing."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from segline.losses import Total
 
 CERTAIN = 10.0  # a logit of a sure answer
 
-Measure = Callable[[keras.Model], dict[str, float]]
+Validate = Callable[[keras.Model], dict[str, float]]
 
 
-def semantic_measure(
+def validator(
     batches: Any, *, activation: str = "softmax", threshold: float = 0.5, output: str = "classes"
-) -> Measure:
-    """A function from a net to its scores on all of `batches`, a tf.data of (images, targets, weights).
+) -> Validate:
+    """A function from a compiled net to its loss and scores on all of `batches`, in one pass.
 
-    The counts of all batches are summed before any score is taken: a mean of batch scores is another
+    `batches` is a tf.data of (images, targets, weights). The loss is the mean over images, as Keras
+    takes it. For the scores the counts of all batches are summed first: a mean of batch scores is another
     number. Targets are those of the loss: class indices (N, ...) with softmax, 0 and 1 (N, ..., C), or
     (N, ...) where C is 1, with sigmoid, whose channels are predicted above `threshold`. Pixel weights
-    do not count. The scores, all floats:
+    do not count. What is returned, all floats:
 
+    - `val_loss`;
     - `val_mean_iou`: over the classes (channels) that are true or predicted, nan if none is;
     - `val_accuracy`: right share of the pixels (with sigmoid, of all decisions);
     - `val_dice_<k>`: of class (channel) k, nan where it is neither true nor predicted;
@@ -34,15 +36,19 @@ def semantic_measure(
     """
     count = {"softmax": _class_counts, "sigmoid": _channel_counts}[activation]
 
-    def measure(model: keras.Model) -> dict[str, float]:
+    def validate(model: keras.Model) -> dict[str, float]:
         matrices: Any = 0
-        for images, targets, *_ in batches:
-            logits = model.predict_on_batch(images)[output]
+        loss, n_images = 0.0, 0
+        for batch in batches:
+            images, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
+            logits = model.predict_on_batch(images)
+            loss += len(images) * float(model.compute_loss(images, targets, logits, weights))
+            n_images += len(images)
             truth = keras.ops.convert_to_numpy(targets[output])
-            matrices = matrices + count(truth, logits, threshold)
-        return _scores(matrices)
+            matrices = matrices + count(truth, logits[output], threshold)
+        return {"val_loss": loss / n_images, **_scores(matrices)}
 
-    return measure
+    return validate
 
 
 def _class_counts(truth: np.ndarray, logits: np.ndarray, _: float) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from segline import checkpoint, losses
 from segline.checkpoint import State
 from segline.config import filled
-from segline.evaluation import Measure
+from segline.evaluation import Validate
 from segline.muon import Muon
 from segline.schedules import Plateau, Watch, epochs_since_best
 
@@ -128,27 +128,26 @@ def inference_model(model: keras.Model) -> keras.Model:
 class EpochEnd(keras.callbacks.Callback):
     """After each epoch: validate the averaged weights, keep the best, save the whole state.
 
-    `record` is saved with the state and holds `settings`, `epoch` (the next one), `best_loss` and
-    `history`, a row an epoch, to which `measure` adds its scores of the same weights. On the history
-    alone depend the learning rate of a `plateau` schedule, the end after `early_stopping` epochs
-    without a new best (0: never), and `NothingLearnt`, which `watch` finds and needs `measure` for.
+    `validate` gives the `val_loss` and other scores of a net (`evaluation.validator`). `record` is saved
+    with the state and holds `settings`, `epoch` (the next one), `best_loss` and `history`, a row an epoch.
+    On the history alone depend the learning rate of a `plateau` schedule, the end after `early_stopping`
+    epochs without a new best (0: never), and `NothingLearnt`, which `watch` finds.
     """
 
     def __init__(
         self,
         *,
-        validation: Any,
+        validate: Validate,
         state_path: Path,
         best_path: Path,
         record: dict[str, Any],
         report: Callable[[dict[str, Any]], None],
-        measure: Measure | None = None,
         plateau: Plateau | None = None,
         early_stopping: int = 0,
         watch: Watch | None = None,
     ) -> None:
         super().__init__()
-        self._validation, self._report, self._measure = validation, report, measure
+        self._validate, self._report = validate, report
         self._state_path, self._best_path = state_path, best_path
         self._plateau, self._early_stopping, self._watch = plateau, early_stopping, watch
         self.record = record
@@ -179,14 +178,13 @@ class EpochEnd(keras.callbacks.Callback):
 
     def _validated(self, epoch: int) -> dict[str, float]:
         with averaged_weights(self.model):
-            checked = self.model.evaluate(self._validation, return_dict=True, verbose=0)
-            loss = float(checked["loss"])
-            scores = self._measure(self.model) if self._measure else {}
+            scores = self._validate(self.model)
+            loss = scores["val_loss"]
             if loss < self.record["best_loss"]:
                 self.record["best_loss"] = loss
                 self.record["best_epoch"] = epoch
                 checkpoint.save(self._best_path, checkpoint.capture(self.model))
-        return {"val_loss": loss, **scores}
+        return scores
 
     def _decide(self) -> None:
         if self._watch and self._watch.stuck(self.record["history"]):

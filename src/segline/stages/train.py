@@ -223,14 +223,11 @@ def _fit(
     steps = train["crops_per_epoch"] // train["batch_size"]
     progress = EpochProgress(console, train["epochs"], steps, train["batch_size"])
     saver = training.EpochEnd(
-        validation=validation,
+        validate=evaluation.validator(validation, activation=tasks.of(settings["task"]).activation),
         state_path=out / "checkpoint/last.h5",
         best_path=out / "checkpoint/best.h5",
         record=record,
         report=lambda row: _report(row, record, out, progress),
-        measure=evaluation.semantic_measure(
-            validation, activation=tasks.of(settings["task"]).activation
-        ),
         plateau=_plateau(train),
         early_stopping=train["early_stopping"],
         watch=_watch(fitting, settings, shapes, record),
