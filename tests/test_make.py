@@ -154,9 +154,12 @@ def test_a_net_may_start_from_another_configs(submitted):
 @pytest.mark.slow
 def test_shipped_weights_make_the_same_csv(submitted):
     trained = (submitted / "submissions/tiny.csv").read_bytes()
+    shipped = submitted / "data/pretrained/tiny"
+    files.write_text(shipped / "fold_7.h5", "of an earlier run")
     answer = make(submitted, "pack", "config=tiny")
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "0.5" in (submitted / "data/pretrained/tiny/README.md").read_text()
+    assert [path.name for path in shipped.glob("fold_*.h5")] == ["fold_0.h5"]
+    assert "0.5" in (shipped / "README.md").read_text()
     assert planned(submitted, "submit", "config=tiny", "pretrained=1") == [
         *("unpack", "predict", "submit"),
     ]

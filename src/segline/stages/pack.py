@@ -19,7 +19,8 @@ COPIED = ("thresholds.json", "second.h5", "cv.json", "scores.csv")
 def run(*, run_dir: Path, config: Path, out: Path) -> None:
     """Write out/fold_<k>.h5, the run's thresholds and figures, README.md (the card) and SHA256SUMS.
 
-    Refuses a run without cv.json, and weights that are together above `LIMIT_MB`.
+    Folds of an earlier run are removed. Refuses a run without cv.json, and weights that are together
+    above `LIMIT_MB`.
     """
     models = sorted(run_dir.glob("fold_*/model.keras"))
     if not models or not (run_dir / "cv.json").exists():
@@ -32,6 +33,8 @@ def run(*, run_dir: Path, config: Path, out: Path) -> None:
     size = sum(path.stat().st_size for path in written) / 2**20
     if size > LIMIT_MB:
         raise UserError(f"{out}: {size:.1f} MiB in all; a repository takes up to {LIMIT_MB} MiB")
+    for path in set(out.glob("fold_*.h5")) - set(written):
+        path.unlink()
     sums = {path.name: pretrained.sha256(path) for path in sorted(written)}
     write_text(out / "SHA256SUMS", "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
     settings = read_json(models[0].with_suffix(".json"))
