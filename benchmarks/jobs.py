@@ -21,7 +21,7 @@ from segline.files import read_image, read_json, read_labels, write_json, write_
 from segline.manifest import read_images
 
 RUNS, INTERIM, RESULTS = Path("data/runs"), Path("data/interim"), Path("benchmarks/results")
-NEVER_STOP = ("train.stuck_epochs=0", "tune.class_threshold=0.5", "tune.class_scale=1")
+NAIVE = ("train.stuck_epochs=0", "tune.class_threshold=0.5", "tune.class_scale=1")
 
 
 class Job(NamedTuple):
@@ -44,21 +44,21 @@ JOBS = (
         (
             *("weights.class_weights=none", "input.stretch=false", "train.learning_rate=0.1"),
             *("train.schedule=plateau", "train.plateau_patience=999", "train.warmup=0"),
-            *("train.clip_norm=1e9", "train.ema=0", *NEVER_STOP),
+            *("train.clip_norm=1e9", "train.ema=0", *NAIVE),
         ),
     ),
     Job(
         "multiclass",
         "vehicle",
         "unweighted cross-entropy",
-        ("weights.class_weights=none", "loss.terms.dice=0", *NEVER_STOP),
+        ("weights.class_weights=none", "loss.terms.dice=0", *NAIVE),
     ),
-    Job("multichannel", "fluid", "cross-entropy alone", ("loss.terms.iou=0", *NEVER_STOP)),
+    Job("multichannel", "fluid", "cross-entropy alone", ("loss.terms.iou=0", *NAIVE)),
     Job(
         "npz",
         "lesion",
         "trained on 0-1, validated on 0-255 as the files come",
-        ("input.stretch=false", *NEVER_STOP),
+        ("input.stretch=false", *NAIVE),
     ),
     Job(
         "two_stage",
@@ -67,7 +67,7 @@ JOBS = (
         (
             *("data.task=semantic", "data.dataset=two_stage_softmax"),
             *("loss.terms.balanced_cross_entropy=0", "loss.terms.cross_entropy=1"),
-            *NEVER_STOP,
+            *NAIVE,
         ),
     ),
 )
