@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segline import files
+from segline import files, pretrained
 
 CHECKOUT = Path(__file__).parents[1]
 LINKED = ("Makefile", "src", ".venv", "requirements.txt", "pyproject.toml")
@@ -149,6 +149,20 @@ def test_a_net_may_start_from_another_configs(submitted):
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
     nothing = make(submitted, "train", "config=tiny", "set=model.weights=missing")
     assert "model.weights=missing: no configs/missing.toml" in nothing.stderr
+
+
+@pytest.mark.slow
+def test_a_fold_is_copied_only_from_one_with_the_same_start(submitted):
+    start = submitted / "data/runs/tiny/fold_0/model.keras"
+    record = submitted / "data/runs/next/fold_0/model.json"
+    assert files.read_json(record)["start"] == pretrained.sha256(start)
+    answer = make(submitted, "train", "config=next", "run=again")
+    assert "data/runs/again/fold_0: the same settings as data/runs/next/fold_0" in answer.stdout
+    files.write_json(record, files.read_json(record) | {"start": "weights of long ago"})
+    shutil.rmtree(submitted / "data/runs/again/fold_0")
+    answer = make(submitted, "train", "config=next", "run=again")
+    assert "data/runs/again/fold_0: the same settings" not in answer.stdout
+    assert "fold 0: from data/runs/tiny/fold_0/model.keras" in answer.stdout
 
 
 @pytest.mark.slow

@@ -56,7 +56,9 @@ def run(
     checkpoint/last.h5 and checkpoint/best.h5.
     """
     settings = config.read_stage(params)
-    if not fresh and _taken_from_another_run(out, data_hash(images)):
+    if start:  # part of what makes two folds the same, beside the settings
+        settings["start"] = pretrained.sha256(start)
+    if not fresh and _taken_from_another_run(out, data_hash(images), settings.get("start")):
         return
     table = read_folds(read_images(images), folds)
     if fold not in set(table["fold"]):
@@ -74,8 +76,6 @@ def run(
     model = compiled_model(settings, precision)
     speed = training.images_per_second(model, first)
     identity = settings | {"precision": precision, "fold": fold}
-    if start:
-        identity["start"] = pretrained.sha256(start)
     record = training.resumed_record(model, out / "checkpoint/last.h5", identity)
     if start and not record["epoch"]:
         new = pretrained.start_from(model, start)
@@ -99,12 +99,14 @@ def run(
     _write_model(model, settings, record, out)
 
 
-def _taken_from_another_run(out: Path, content: str) -> bool:
-    """Copy this fold from a run that trained it with the same settings on the same data, if any."""
+def _taken_from_another_run(out: Path, content: str, start: str | None) -> bool:
+    """Copy this fold from a run that trained it with the same settings, start and data, if any."""
     for other in siblings.runs_like(out.parent, ("data", "train")):
         fold, record = other / out.name, other / "provenance.json"
         trained = (fold / "model.keras").exists() and record.exists()
-        if trained and read_json(record)["data_hash"] == content:
+        if not trained or read_json(fold / "model.json").get("start") != start:
+            continue
+        if read_json(record)["data_hash"] == content:
             copy(record, out.parent / record.name)
             for name in ("history.csv", "model.json", "model.keras"):
                 copy(fold / name, out / name)
