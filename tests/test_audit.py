@@ -6,51 +6,41 @@ from segline import audit
 
 
 @pytest.fixture
-def scene():
-    """Three squares a map agrees with, found as labelled."""
-    truth = np.zeros((40, 40), np.int32)
-    for label, (top, left) in enumerate([(2, 2), (2, 22), (22, 2)], start=1):
-        truth[top : top + 10, left : left + 10] = label
-    return truth, truth.copy()
+def truth():
+    """Four squares of 10 px."""
+    labels = np.zeros((40, 40), np.int32)
+    corners = [(2, 2), (2, 22), (22, 2), (22, 22)]
+    for label, (top, left) in enumerate(corners, start=1):
+        labels[top : top + 10, left : left + 10] = label
+    return labels
 
 
-def map_of(labels):
-    probs = np.zeros((*labels.shape, 3), np.uint8)
-    probs[..., 0] = np.where(labels > 0, 10, 250)
-    probs[..., 1] = 255 - probs[..., 0]
-    return probs
+def test_objects_that_are_as_labelled_pass_every_threshold(truth):
+    seen = audit.evidence(truth, truth.copy(), np.full(4, 0.75))
+    assert seen == pytest.approx({"n_found": 4, "promised": 0.75, "passed": 1.0})
 
 
-def test_agreement_is_no_evidence(scene):
-    truth, found = scene
-    seen = audit.evidence(truth, map_of(found), found, np.full(3, 0.9))
-    assert seen == {"n_true": 3, "n_found": 3, "unlabelled": 0, "empty": 0, "merged": 0}
+def test_wide_outlines_and_missing_labels_fall_short(truth):
+    found = truth.copy()
+    truth[2:12, 2:17] = 1  # half as large again: an IoU of 2/3 passes .50 to .65
+    truth[truth == 4] = 0
+    seen = audit.evidence(truth, found, np.array([0.9, 0.8, 0.8, 0.7]))
+    assert seen["promised"] == pytest.approx(0.8)
+    assert seen["passed"] == pytest.approx((0.4 + 1 + 1 + 0) / 4)
 
 
-def test_each_kind_of_contradiction_is_counted(scene):
-    truth, found = scene
-    found[22:32, 22:32] = 4  # sure, no label there
-    truth[34:38, 34:38] = 4  # a label where the map sees background
-    found[2:12, 7:12] = 5  # label 1 is two sure objects
-    seen = audit.evidence(truth, map_of(found), found, np.full(5, 0.9))
-    assert (seen["unlabelled"], seen["empty"], seen["merged"]) == (1, 1, 1)
-    unsure = audit.evidence(truth, map_of(found), found, np.full(5, 0.3))
-    assert (unsure["unlabelled"], unsure["merged"]) == (0, 0)
-
-
-def test_the_rule_asks_for_number_and_share():
+def test_the_rule_asks_for_number_and_shortfall():
     table = pd.DataFrame(
         {
-            "n_true": [10, 100, 2, 0],
-            "unlabelled": [2, 4, 1, 5],
-            "empty": [1, 3, 1, 0],
-            "merged": [0, 0, 0, 0],
+            "n_found": [3, 2, 40, 40, 0],
+            "promised": [0.9, 0.9, 0.6, 0.6, 0.0],
+            "passed": [0.5, 0.5, 0.45, 0.1, 0.0],
         }
     )
-    assert audit.suspect(table).tolist() == [True, False, False, True]
+    assert audit.suspect(table).tolist() == [True, False, False, True, False]
 
 
-def test_an_image_without_objects_is_no_fault(scene):
+def test_an_image_without_objects_is_no_fault():
     nothing = np.zeros((20, 20), np.int32)
-    seen = audit.evidence(nothing, map_of(nothing), nothing, np.zeros(0))
-    assert seen == {"n_true": 0, "n_found": 0, "unlabelled": 0, "empty": 0, "merged": 0}
+    seen = audit.evidence(nothing, nothing, np.zeros(0))
+    assert seen == {"n_found": 0, "promised": 0.0, "passed": 0.0}

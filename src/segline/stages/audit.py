@@ -1,4 +1,4 @@
-"""Label audit: training images whose labels contradict a confident model that never saw them."""
+"""Label audit: training images whose objects fall short of what a model that never saw them promises."""
 
 from __future__ import annotations
 
@@ -63,11 +63,12 @@ def run(
 
 
 def _caption(image: Any) -> str:
-    return f"{'label' if image.suspect else 'model'}? {image.modality}, mAP {image.ap:.2f}"
+    doubt = f"{'label' if image.suspect else 'model'}? {image.modality}, mAP {image.ap:.2f}"
+    return f"{doubt}; promised {image.promised:.2f}, passed {image.passed:.2f}"
 
 
 def _evidence(job: tuple, made: dict[str, Recipe]) -> dict[str, float]:
     image_id, labels_path, map_paths, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
     first = made[part].candidates(probs)[0]
-    return audit.evidence(truth, probs, first.labels, first.promised)
+    return audit.evidence(truth, first.labels, first.promised)
