@@ -103,10 +103,10 @@ def _taken_from_another_run(out: Path, content: str, start: str | None) -> bool:
     """Copy this fold from a run that trained it with the same settings, start and data, if any."""
     for other in siblings.runs_like(out.parent, ("data", "train")):
         fold, record = other / out.name, other / "provenance.json"
-        trained = (fold / "model.keras").exists() and record.exists()
-        if not trained or read_json(fold / "model.json").get("start") != start:
+        if not ((fold / "model.keras").exists() and record.exists()):
             continue
-        if read_json(record)["data_hash"] == content:
+        same_start = read_json(fold / "model.json").get("start") == start
+        if same_start and read_json(record)["data_hash"] == content:
             copy(record, out.parent / record.name)
             for name in ("history.csv", "model.json", "model.keras"):
                 copy(fold / name, out / name)
