@@ -40,6 +40,28 @@ def submitted(folder):
     return folder
 
 
+@pytest.fixture(scope="module")
+def continued(submitted):
+    """`next` starts from tiny's weights and moves them hardly; what make printed is in train.log."""
+    (submitted / "configs/next.toml").write_text(
+        'extends = "tiny"\n[model]\nweights = "tiny"\n[train]\nlearning_rate = 1e-9\n'
+    )
+    assert planned(submitted, "train", "config=next") == ["train"]
+    answer = make(submitted, "train", "config=next")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    (submitted / "train.log").write_text(answer.stdout)
+    return submitted
+
+
+@pytest.fixture(scope="module")
+def packed(submitted):
+    """The run's weights are in data/pretrained, where those of an earlier run lay before."""
+    files.write_text(submitted / "data/pretrained/tiny/fold_7.h5", "of an earlier run")
+    answer = make(submitted, "pack", "config=tiny")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return submitted
+
+
 def planned(folder, *arguments):
     """The stages `make -n` would run."""
     answer = make(folder, "-n", *arguments)
@@ -134,62 +156,53 @@ def test_two_stages_have_a_classifier_between_thresholds_and_scores(folder):
     assert stages[-1] == "submit"
 
 
-def test_a_net_may_start_from_another_configs(submitted):
-    (submitted / "configs/next.toml").write_text(
-        'extends = "tiny"\n[model]\nweights = "tiny"\n[train]\nlearning_rate = 1e-9\n'
-    )
-    assert planned(submitted, "train", "config=next") == ["train"]
-    answer = make(submitted, "train", "config=next")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "fold 0: from data/runs/tiny/fold_0/model.keras" in answer.stdout
+def test_a_net_may_start_from_another_configs(continued):
+    assert "fold 0: from data/runs/tiny/fold_0/model.keras" in (continued / "train.log").read_text()
     losses = [
-        files.read_csv(submitted / f"data/runs/{name}/fold_0/history.csv")["val_loss"].iloc[-1]
+        files.read_csv(continued / f"data/runs/{name}/fold_0/history.csv")["val_loss"].iloc[-1]
         for name in ("tiny", "next")
     ]
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
-    nothing = make(submitted, "train", "config=tiny", "set=model.weights=missing")
+    nothing = make(continued, "train", "config=tiny", "set=model.weights=missing")
     assert "model.weights=missing: no configs/missing.toml" in nothing.stderr
 
 
 @pytest.mark.slow
-def test_a_fold_is_copied_only_from_one_with_the_same_start(submitted):
-    start = submitted / "data/runs/tiny/fold_0/model.keras"
-    record = submitted / "data/runs/next/fold_0/model.json"
+def test_a_fold_is_copied_only_from_one_with_the_same_start(continued):
+    start = continued / "data/runs/tiny/fold_0/model.keras"
+    record = continued / "data/runs/next/fold_0/model.json"
     assert files.read_json(record)["start"] == pretrained.sha256(start)
-    answer = make(submitted, "train", "config=next", "run=again")
+    answer = make(continued, "train", "config=next", "run=again")
     assert "data/runs/again/fold_0: the same settings as data/runs/next/fold_0" in answer.stdout
     files.write_json(record, files.read_json(record) | {"start": "weights of long ago"})
-    shutil.rmtree(submitted / "data/runs/again/fold_0")
-    answer = make(submitted, "train", "config=next", "run=again")
+    shutil.rmtree(continued / "data/runs/again/fold_0")
+    answer = make(continued, "train", "config=next", "run=again")
     assert "data/runs/again/fold_0: the same settings" not in answer.stdout
     assert "fold 0: from data/runs/tiny/fold_0/model.keras" in answer.stdout
 
 
 @pytest.mark.slow
-def test_shipped_weights_make_the_same_csv(submitted):
-    trained = (submitted / "submissions/tiny.csv").read_bytes()
-    shipped = submitted / "data/pretrained/tiny"
-    files.write_text(shipped / "fold_7.h5", "of an earlier run")
-    answer = make(submitted, "pack", "config=tiny")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+def test_shipped_weights_make_the_same_csv(packed):
+    shipped = packed / "data/pretrained/tiny"
     assert [path.name for path in shipped.glob("fold_*.h5")] == ["fold_0.h5"]
     assert "0.5" in (shipped / "README.md").read_text()
-    assert planned(submitted, "submit", "config=tiny", "pretrained=1") == [
+    assert planned(packed, "submit", "config=tiny", "pretrained=1") == [
         *("unpack", "predict", "submit"),
     ]
-    (submitted / "submissions/tiny.csv").unlink()
-    answer = make(submitted, "submit", "config=tiny", "pretrained=1")
+    trained = (packed / "submissions/tiny.csv").read_bytes()
+    (packed / "submissions/tiny.csv").unlink()
+    answer = make(packed, "submit", "config=tiny", "pretrained=1")
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert (submitted / "submissions/tiny.csv").read_bytes() == trained
+    assert (packed / "submissions/tiny.csv").read_bytes() == trained
 
 
 @pytest.mark.slow
-def test_weights_of_other_settings_are_refused(submitted):
-    (submitted / "configs/wider.toml").write_text('extends = "tiny"\n[model]\nwidth = 6\n')
-    shutil.copytree(submitted / "data/pretrained/tiny", submitted / "data/pretrained/wider")
-    answer = make(submitted, "submit", "config=wider", "pretrained=1")
+def test_weights_of_other_settings_are_refused(packed):
+    (packed / "configs/wider.toml").write_text('extends = "tiny"\n[model]\nwidth = 6\n')
+    shutil.copytree(packed / "data/pretrained/tiny", packed / "data/pretrained/wider")
+    answer = make(packed, "submit", "config=wider", "pretrained=1")
     assert "trained with other settings than the config's (model)" in answer.stderr
-    answer = make(submitted, "submit", "config=none", "pretrained=1")
+    answer = make(packed, "submit", "config=none", "pretrained=1")
     assert "no weights in data/pretrained/none; shipped are: tiny wider" in answer.stderr
 
 

@@ -108,6 +108,27 @@ def test_horizontal_and_vertical_flips_come_apart():
     assert len(seen) == 8
 
 
+def test_a_share_of_the_crops_is_magnified():
+    """A square of 16 px grows with the magnification; the share drawn from the second range shows."""
+    augmenter = Augmenter(
+        **{"crop_px": 64, "scale": (0.9, 1.1), "magnify": 0.25, "magnification": (2.0, 2.2)},
+        **{"rotate": 0.5, "flip": True},
+        **dict.fromkeys(FULL, 0.0),
+    )
+    side = augmenter.window_px
+    labels = np.zeros((side, side), np.int32)
+    labels[side // 2 - 8 : side // 2 + 8, side // 2 - 8 : side // 2 + 8] = 1
+    window = np.zeros((side, side, 3), np.uint8)
+    widths = [np.sqrt(augmenter(window, labels, seed=(0, 0, i))[1].sum()) for i in range(400)]
+    magnifications = np.array(widths) / 16
+    far = magnifications > 1.5
+    assert far.mean() == pytest.approx(0.25, abs=0.08)  # 400 draws: three standard errors are 0.065
+    assert magnifications[~far].min() > 0.8
+    assert magnifications[~far].max() < 1.2
+    assert magnifications[far].min() > 1.9
+    assert magnifications[far].max() < 2.3
+
+
 @pytest.mark.parametrize(
     ("power", "expected"), [(1.0, [0.25, 0.25, 0.25, 0.25]), (0.0, [1 / 6, 1 / 6, 1 / 6, 0.5])]
 )

@@ -31,6 +31,8 @@ class Augmenter:
         Side of the square result.
     scale
         Smallest and largest magnification.
+    magnify, magnification
+        Probability of another range of magnification, and that range.
     rotate, intensity, colour, blur, noise, invert, to_grey
         Probability of each family.
     flip
@@ -50,12 +52,16 @@ class Augmenter:
         noise: float,
         invert: float,
         to_grey: float,
+        magnify: float = 0.0,
+        magnification: tuple[float, float] = (1.0, 1.0),
     ) -> None:
-        self._geometry = (crop_px, (scale[0], scale[1]), rotate, flip)
+        ranges = [(1 - magnify, (scale[0], scale[1])), (magnify, (*magnification,))]
+        self._geometry = (crop_px, [(p, span) for p, span in ranges if p], rotate, flip)
         self._photometry = (intensity, colour, blur, noise, invert, to_grey)
         self._of_thread = threading.local()
         margin = ROTATION_MARGIN if rotate else 1.0
-        self.window_px = math.ceil(crop_px * margin / min(scale[0], 1.0))
+        smallest = min(1.0, *(span[0] for _, span in self._geometry[1]))
+        self.window_px = math.ceil(crop_px * margin / smallest)
 
     def __call__(
         self, window: np.ndarray, labels: np.ndarray, *, seed: Sequence[int]
@@ -77,21 +83,22 @@ class Augmenter:
 
 
 def _geometric(
-    crop_px: int, scale: tuple[float, float], rotate: float, flip: bool
+    crop_px: int, ranges: Sequence[tuple[float, tuple[float, float]]], rotate: float, flip: bool
 ) -> list[A.BasicTransform]:
-    warp: dict[str, Any] = {
-        "scale": scale,
-        "balanced_scale": scale[0] < 1 < scale[1],
-        "interpolation": cv2.INTER_LINEAR,
-        "mask_interpolation": cv2.INTER_NEAREST,
-        "border_mode": cv2.BORDER_REFLECT_101,
-    }
+    warps = []
+    for share, scale in ranges:
+        warp: dict[str, Any] = {
+            "scale": scale,
+            "balanced_scale": scale[0] < 1 < scale[1],
+            "interpolation": cv2.INTER_LINEAR,
+            "mask_interpolation": cv2.INTER_NEAREST,
+            "border_mode": cv2.BORDER_REFLECT_101,
+        }
+        turned = A.Affine(rotate=(-180, 180), shear=(-6, 6), p=share * rotate, **warp)
+        warps += [turned, A.Affine(p=share * (1 - rotate), **warp)]
     steps: list[Any] = []
-    if rotate:
-        turned = A.Affine(rotate=(-180, 180), shear=(-6, 6), p=rotate, **warp)
-        steps.append(A.OneOf([turned, A.Affine(p=1 - rotate, **warp)], p=1.0))
-    elif scale != (1.0, 1.0):
-        steps.append(A.Affine(p=1.0, **warp))
+    if rotate or any(scale != (1.0, 1.0) for _, scale in ranges):
+        steps.append(A.OneOf([warp for warp in warps if warp.p], p=1.0))
     steps.append(A.CenterCrop(crop_px, crop_px))
     if flip:
         steps.append(A.D4(p=1.0))

@@ -176,9 +176,14 @@ class Weights(Table):
 
 
 class Augment(Table):
-    """Probability and strength of each family of augmentation."""
+    """Probability and strength of each family of augmentation.
+
+    A share `magnify` of the crops is drawn from the range `magnification` instead of `scale`.
+    """
 
     scale: tuple[Positive, Positive] = (0.6, 1.6)
+    magnify: Unit = 0.0
+    magnification: tuple[Positive, Positive] = (1.6, 2.8)
     rotate: Unit = 0.7
     flip: bool = True
     intensity: Unit = 0.6
