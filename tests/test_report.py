@@ -74,3 +74,29 @@ def test_a_block_is_replaced_between_its_markers():
 def test_a_missing_marker_is_named():
     with pytest.raises(UserError, match=r"README.md: expected the markers <!-- x -->"):
         report.with_block("no markers", "x", "new", where="README.md")
+
+
+@pytest.mark.parametrize(
+    ("weights", "skip", "says"),
+    [
+        ("none", [], ["(hash 12ab).", "First weights: random."]),
+        ("first", ["x", "y"], ["without 2 listed images.", "second recipe below", "epochs = 50"]),
+    ],
+)
+def test_a_model_card_says_what_was_trained_from_what(weights, skip, says):
+    settings = {
+        "model": {"name": "unet", "weights": weights},
+        "train": {"skip": skip, "without": [], "extra": []},
+        "precision": "bfloat16",
+    }
+    figures = {"mean": 0.6, "standard_error": 0.01, "n_images": 9}
+    card = report.model_card(
+        name="best",
+        configs=["epochs = 40\n", "epochs = 50\n"][: 1 + (weights == "first")],
+        settings=settings,
+        cv=figures | {"per_modality": {}, "folds": [0], "dataset": "cells", "data_hash": "12ab"},
+        provenance={"packages": {}, "python": "3.11", "device": "CPU", "git": "none"},
+        sums={"fold_0.h5": "99"},
+    )
+    for words in ("| all | 0.600 ± 0.010 | 9 |", "epochs = 40", *says):
+        assert words in card

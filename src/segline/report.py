@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,16 +101,22 @@ def _result_row(name: str, cv: dict[str, Any]) -> str:
     return f"| **segline `config={name}`** | {where} | **{mean}** {error} | {cells} |"
 
 
+_STARTS = {"none": "random", "imagenet": "of the encoder ImageNet's, else random"}
+
+
 def model_card(
     *,
     name: str,
-    config: str,
+    configs: Sequence[str],
     settings: dict[str, Any],
     cv: dict[str, Any],
     provenance: dict[str, Any],
     sums: dict[str, str],
 ) -> str:
-    """Markdown beside shipped weights: what they are, how good, where they end, what they hash to."""
+    """Markdown beside shipped weights: what they are, how good, where they end, what they hash to.
+
+    `configs` are the texts of the run's config and of the one whose weights it started from, if any.
+    """
     rows = "\n".join(
         f"| {part} | {_mean_and_error(found)} | {found['n_images']} |"
         for part, found in ({"all": cv} | cv["per_modality"]).items()
@@ -119,11 +126,13 @@ def model_card(
     )
     folds = ", ".join(map(str, cv["folds"]))
     hashes = "\n".join(f"    {digest}  {file}" for file, digest in sums.items())
+    recipe = "\n\n".join(f"```toml\n{text.strip()}\n```" for text in configs)
     return f"""# Weights of `config={name}`
 
-{settings["model"]["name"]} ({settings["precision"]}) trained from scratch on the training images of data
-set `{cv["dataset"]}` (hash {cv["data_hash"]}) alone; one model a fold, folds {folds}; kernels in half
-precision, which loses nothing (training rounds them before they are ever used).
+{settings["model"]["name"]} ({settings["precision"]}), one model a fold, folds {folds}.
+Trained on: {_trained_on(settings, cv)}.
+First weights: {_STARTS.get(settings["model"]["weights"], "those of the second recipe below")}.
+Kernels are in half precision, which loses nothing (training rounds them before they are ever used).
 
     make submit config={name} pretrained=1                   # the committed CSV again, minutes on a CPU
     make segment config={name} pretrained=1 images=DIR       # instance masks of your own images
@@ -141,14 +150,22 @@ in the training set, 10 to 60 px across; a kind never seen scores far lower. Bri
 
 Recipe:
 
-```toml
-{config.strip()}
-```
+{recipe}
 
 Made with {versions}; python {provenance["python"]}; {provenance["device"]}; commit {provenance["git"]}.
 
 {hashes}
 """
+
+
+def _trained_on(settings: dict[str, Any], cv: dict[str, Any]) -> str:
+    train = settings["train"]
+    parts = [f"data set `{cv['dataset']}` (hash {cv['data_hash']})"]
+    parts += [f"`{extra}`" for extra in train["extra"]]
+    without = [f"{name} images" for name in train["without"]]
+    if train["skip"]:
+        without.append(f"{len(train['skip'])} listed images")
+    return " and ".join(parts) + (f", without {' and '.join(without)}" if without else "")
 
 
 def _mean_and_error(found: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from segline import pretrained, report
+from segline.config import filled, load
 from segline.console import console
 from segline.errors import UserError
 from segline.files import copy, read_json, write_text
@@ -37,12 +38,14 @@ def run(*, run_dir: Path, config: Path, out: Path) -> None:
         path.unlink()
     sums = {path.name: pretrained.sha256(path) for path in sorted(written)}
     write_text(out / "SHA256SUMS", "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
-    settings = read_json(models[0].with_suffix(".json"))
+    settings = filled("train", read_json(models[0].with_suffix(".json")))
+    start = load(config).model.start
+    starts = [config.with_stem(start)] if start else []
     write_text(
         out / "README.md",
         report.model_card(
             name=config.stem,
-            config=config.read_text(),
+            configs=[path.read_text() for path in (config, *starts)],
             settings=settings,
             cv=read_json(run_dir / "cv.json"),
             provenance=read_json(run_dir / "provenance.json"),
