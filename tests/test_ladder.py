@@ -62,6 +62,12 @@ def test_a_rung_has_the_settings_of_all_before_it_and_a_try_those_of_its_rung(st
     assert [step.base for step in found] == [None, "plain", "plain"]
 
 
+def test_two_steps_of_one_name_are_refused(steps):
+    steps.write_text(STEPS.replace('name = "else"', 'name = "more"'))
+    with pytest.raises(UserError, match="2 steps are named more"):
+        ladder.steps(steps)
+
+
 def test_a_try_on_no_rung_is_refused(steps):
     steps.write_text(STEPS.replace('on = "plain"', 'on = "plane"'))
     with pytest.raises(UserError, match="stands on plane, which is no row above it"):

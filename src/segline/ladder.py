@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,10 @@ def steps(path: Path) -> tuple[str, list[Step]]:
     found: dict[str, Step] = {}
     settings: tuple[str, ...] = ()
     base = None
+    rows = [*tree["rung"], *tree.get("try", [])]
+    for name, count in Counter(row["name"] for row in rows).items():
+        if count > 1:
+            raise UserError(f"{path}: {count} steps are named {name}; give each a name of its own")
     for rung in tree["rung"]:
         settings = _updated(settings, rung["set"])
         found[rung["name"]] = Step(rung["name"], "rung", rung["change"], base, settings)
