@@ -22,6 +22,13 @@ def test_a_child_changes_only_what_it_names(folder):
     assert (loaded.train.epochs, loaded.weights.w0, loaded.folds) == (7, 3.0, (0,))
 
 
+def test_a_lineage_has_parents_and_starts_each_once(folder):
+    (folder / "first.toml").write_text('extends = "base"\n[train]\nseed = 1\n')
+    (folder / "second.toml").write_text('extends = "base"\n[model]\nweights = "first"\n')
+    found = config.lineage(folder / "second.toml")
+    assert [path.stem for path in found] == ["second", "base", "first"]
+
+
 @pytest.mark.parametrize(
     ("setting", "read"),
     [

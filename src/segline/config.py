@@ -481,6 +481,19 @@ def load(path: Path | str, settings: Iterable[str] = ()) -> Config:
     return _validated(_merged(Config().model_dump(mode="json"), tree), str(path))
 
 
+def lineage(path: Path) -> list[Path]:
+    """The config at `path`, the one it extends, and likewise the one whose weights it starts from."""
+    found: list[Path] = []
+    waiting = [path]
+    while waiting:
+        path = waiting.pop(0)
+        if path not in found:
+            found.append(path)
+            names = (_read_toml(path).get("extends"), load(path).model.start)
+            waiting += [path.with_stem(name) for name in names if name]
+    return found
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,13 +101,10 @@ def _result_row(name: str, cv: dict[str, Any]) -> str:
     return f"| **segline `config={name}`** | {where} | **{mean}** {error} | {cells} |"
 
 
-_STARTS = {"none": "random", "imagenet": "of the encoder ImageNet's, else random"}
-
-
 def model_card(
     *,
     name: str,
-    configs: Sequence[str],
+    configs: Mapping[str, str],
     settings: dict[str, Any],
     cv: dict[str, Any],
     provenance: dict[str, Any],
@@ -115,7 +112,7 @@ def model_card(
 ) -> str:
     """Markdown beside shipped weights: what they are, how good, where they end, what they hash to.
 
-    `configs` are the texts of the run's config and of the one whose weights it started from, if any.
+    `configs` are, by name, the texts of the run's config and of those it builds on (`config.lineage`).
     """
     rows = "\n".join(
         f"| {part} | {_mean_and_error(found)} | {found['n_images']} |"
@@ -126,12 +123,15 @@ def model_card(
     )
     folds = ", ".join(map(str, cv["folds"]))
     hashes = "\n".join(f"    {digest}  {file}" for file, digest in sums.items())
-    recipe = "\n\n".join(f"```toml\n{text.strip()}\n```" for text in configs)
+    recipe = "\n\n".join(
+        f"`configs/{config}.toml`:\n\n```toml\n{text.strip()}\n```"
+        for config, text in configs.items()
+    )
     return f"""# Weights of `config={name}`
 
 {settings["model"]["name"]} ({settings["precision"]}), one model a fold, folds {folds}.
 Trained on: {_trained_on(settings, cv)}.
-First weights: {_STARTS.get(settings["model"]["weights"], "those of the second recipe below")}.
+First weights: {_first_weights(settings["model"]["weights"])}.
 Kernels are in half precision, which loses nothing (training rounds them before they are ever used).
 
     make submit config={name} pretrained=1                   # the committed CSV again, minutes on a CPU
@@ -148,14 +148,17 @@ cross-fitted), mean average precision over IoU .50-.95:
 in the training set, 10 to 60 px across; a kind never seen scores far lower. Brightfield was trained on
 16 images. Overlapping objects cannot be expressed. Not validated for diagnosis.
 
-Recipe:
-
-{recipe}
+Recipe, {recipe}
 
 Made with {versions}; python {provenance["python"]}; {provenance["device"]}; commit {provenance["git"]}.
 
 {hashes}
 """
+
+
+def _first_weights(name: str) -> str:
+    known = {"none": "random", "imagenet": "of the encoder ImageNet's, else random"}
+    return known.get(name, f"those of `config={name}`, fold by fold")
 
 
 def _trained_on(settings: dict[str, Any], cv: dict[str, Any]) -> str:

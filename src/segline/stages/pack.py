@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from segline import pretrained, report
-from segline.config import filled, load
+from segline.config import filled, lineage
 from segline.console import console
 from segline.errors import UserError
 from segline.files import copy, read_json, write_text
@@ -39,13 +39,11 @@ def run(*, run_dir: Path, config: Path, out: Path) -> None:
     sums = {path.name: pretrained.sha256(path) for path in sorted(written)}
     write_text(out / "SHA256SUMS", "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
     settings = filled("train", read_json(models[0].with_suffix(".json")))
-    start = load(config).model.start
-    starts = [config.with_stem(start)] if start else []
     write_text(
         out / "README.md",
         report.model_card(
             name=config.stem,
-            configs=[path.read_text() for path in (config, *starts)],
+            configs={path.stem: path.read_text() for path in lineage(config)},
             settings=settings,
             cv=read_json(run_dir / "cv.json"),
             provenance=read_json(run_dir / "provenance.json"),
