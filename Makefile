@@ -78,6 +78,7 @@ used := $(if $(pretrained),$(packed),$(sort $(folds) $(trained)))
 maps_of = $(if $(with),$(sort $(wildcard $(patsubst %,data/runs/%/fold_*/$(1).h5,$(config) $(with)))),$(used:%=$(run_dir)/fold_%/$(1).h5))
 oof := $(call maps_of,oof)
 test_maps := $(call maps_of,test)
+page := $(if $(pretrained),,$(run_dir)/report.html)
 
 # all_folds is empty while run.mk, not there yet, is being made for the first time.
 ifneq ($(and $(all_folds),$(filter-out $(all_folds),$(fold))),)
@@ -97,8 +98,8 @@ data: $(manifest)  ## decode and check the raw files, make the folds (raw=DIR on
 train: $(patsubst %,$(run_dir)/fold_%/model.keras,$(or $(fold),$(folds)))  ## train fold=K, or all the config's folds
 predict: $(oof) $(test_maps)  ## probability maps of held-out and test images
 tune: $(run_dir)/thresholds.json  ## thresholds on out-of-fold maps
-submit: submissions/$(run).csv  ## everything stale, then submissions/<run>.csv, validated
-score: $(run_dir)/cv.json  ## cross-validated table
+submit: submissions/$(run).csv $(page)  ## everything stale, then submissions/<run>.csv, validated
+score: $(run_dir)/cv.json $(page)  ## cross-validated table, and the run's report.html
 	@$(segline) show-cv --cv $<
 
 semantic := $(filter-out instances,$(task))
@@ -195,6 +196,10 @@ $(run_dir)/cv.json: $(run_dir)/thresholds.json $(fitted) $(judged_oof)
 	$(segline) cv --images $(interim)/images.csv --folds $(interim)/folds.csv $(judged_oof:%=--oof %) \
 	    --thresholds $< $(with_second) --scores $(run_dir)/scores.csv --out $@
 endif
+
+$(run_dir)/report.html: $(run_dir)/cv.json
+	$(segline) report --run $(run_dir) --images $(interim)/images.csv --folds $(interim)/folds.csv $(judged_oof:%=--oof %) \
+	    --thresholds $(run_dir)/thresholds.json $(with_second) --scores $(run_dir)/scores.csv --out $@
 
 compare: $(run_dir)/cv.json  ## gain over the run base=NAME, with a bootstrap over whole fields
 	@$(segline) compare --base data/runs/$(base)/scores.csv --other $(run_dir)/scores.csv

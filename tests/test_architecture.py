@@ -19,6 +19,7 @@ LAYERS = [
         *("errors", "files", "config", "console", "sources", "figures", "submission", "maps"),
         *(
             "manifest",
+            "pages",
             "provenance",
             "sampling",
             "recipes",
@@ -39,7 +40,7 @@ LAYERS = [
 ]
 LIBRARIES = {
     0: {"numpy", "numba", "scipy", "pandas", "skimage", "sklearn", "cv2", "albumentations"},
-    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests", "PIL"},
+    1: {"pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests", "PIL", "jinja2"},
     2: {"tensorflow", "keras"},
     3: {"typer"},
 }

@@ -74,7 +74,7 @@ def test_one_command_goes_from_raw_files_to_a_submission(submitted):
     run = submitted / "data/runs/tiny"
     for name in ("fold_0/model.keras", "fold_0/history.csv", "fold_0/oof.h5", "fold_0/test.h5"):
         assert (run / name).exists(), name
-    for name in ("thresholds.json", "scores.csv", "cv.json", "provenance.json"):
+    for name in ("thresholds.json", "scores.csv", "cv.json", "provenance.json", "report.html"):
         assert (run / name).exists(), name
     rows = pd.read_csv(submitted / "submissions/tiny.csv")
     sample = pd.read_csv(submitted / "data/interim/tiny/sample_submission.csv")
@@ -101,7 +101,7 @@ def test_a_tuning_setting_does_not_retrain(submitted):
     config = submitted / "configs/tiny.toml"
     text = config.read_text()
     config.write_text(text.replace("0.4, 0.6]", "0.45, 0.6]", 1))
-    assert planned(submitted, "submit", "config=tiny") == ["tune", "cv", "submit"]
+    assert planned(submitted, "submit", "config=tiny") == ["tune", "cv", "submit", "report"]
     config.write_text(text)
     make(submitted, "submit", "config=tiny")
 
@@ -119,7 +119,7 @@ def test_a_training_setting_under_a_finished_model_is_refused(submitted):
 
 def test_settings_make_a_run_of_their_own_on_the_same_data(submitted):
     stages = planned(submitted, "submit", "config=tiny", "set=weights.w0=5 train.epochs=1")
-    assert stages == ["train", "predict", "tune", "predict", "cv", "submit"]
+    assert stages == ["train", "predict", "tune", "predict", "cv", "submit", "report"]
     assert stages.count("data") == 0
 
 
@@ -149,11 +149,11 @@ def test_class_masks_go_through_the_same_chain(folder):
 def test_two_stages_have_a_classifier_between_thresholds_and_scores(folder):
     stages = planned(folder, "submit", "config=two_stage")
     assert stages[:4] == ["synthesize", "data", "folds", "train"]
-    assert sorted(stages[4:-1]) == sorted(
+    assert sorted(stages[4:-2]) == sorted(
         ["predict", "predict", "tune", "classifier", "classify", "classify", "cv"]
     )
     assert max(stages.index(s) for s in ("tune", "classifier")) < stages.index("classify")
-    assert stages[-1] == "submit"
+    assert stages[-2:] == ["submit", "report"]
 
 
 def test_a_net_may_start_from_another_configs(continued):
@@ -217,6 +217,7 @@ def test_a_blend_tunes_once_and_copies_what_is_trained(submitted):
     run = submitted / "data/runs/eight+tiny"
     assert (run / "second.h5").exists()
     assert not (run / "fold_0").exists()
+    assert "<h2>The worst images</h2>" in (run / "report.html").read_text()
     assert (submitted / "submissions/eight+tiny.csv").exists()
 
 

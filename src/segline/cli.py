@@ -314,6 +314,32 @@ def gallery(
 
 
 @app.command()
+def report(
+    run: FilePath,
+    images: FilePath,
+    folds: FilePath,
+    thresholds: FilePath,
+    scores: FilePath,
+    out: FilePath,
+    oof: Maps,
+    second: MaybePath = None,
+) -> None:
+    """Write the page of a run: figures, curves, choices and pictures in one HTML file."""
+    from segline.stages import report as stage
+
+    stage.run(
+        run_dir=run,
+        images=images,
+        folds=folds,
+        oof=oof,
+        thresholds=thresholds,
+        second=second,
+        scores=scores,
+        out=out,
+    )
+
+
+@app.command()
 def audit(
     images: FilePath,
     folds: FilePath,

@@ -52,7 +52,6 @@ def curve(
 ) -> np.ndarray:
     """Columns `y` over column `x` on a logarithmic axis, with named vertical lines, (480, 720, 3)."""
     figure = Figure(figsize=(7.2, 4.8), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
     for name in y:
         axes.plot(table[x], table[name], label=name.replace("_", " "))
@@ -60,6 +59,23 @@ def curve(
         axes.axvline(at, linestyle=style, color="black", label=f"{name} {at:.1e}")
     axes.set(xscale="log", xlabel=x.replace("_", " "), ylabel="loss")
     axes.legend()
+    return _pixels(figure)
+
+
+def losses(histories: Mapping[str, pd.DataFrame]) -> np.ndarray:
+    """Training loss (thin) and validation loss of each fold over the epochs, (480, 960, 3)."""
+    figure = Figure(figsize=(9.6, 4.8), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    for number, (name, history) in enumerate(histories.items()):
+        axes.plot(history["epoch"], history["loss"], color=f"C{number}", linewidth=0.7)
+        axes.plot(history["epoch"], history["val_loss"], color=f"C{number}", label=name)
+    axes.set(xlabel="epoch", ylabel="loss: thin on training crops, thick held out")
+    axes.legend()
+    return _pixels(figure)
+
+
+def _pixels(figure: Figure) -> np.ndarray:
+    canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
