@@ -94,7 +94,7 @@ def results_table(submissions: Path) -> str:
 
 
 def _result_row(name: str, cv: dict[str, Any]) -> str:
-    mean, _, error = _mean_and_error(cv).partition(" ")
+    mean, _, error = mean_and_error(cv).partition(" ")
     folds = "fold" if len(cv["folds"]) == 1 else "folds"
     where = f"grouped hold-out, {folds} {', '.join(map(str, cv['folds']))}, {cv['n_images']} images"
     cells = " | ".join(means_by_kind(cv["per_modality"]))
@@ -115,7 +115,7 @@ def model_card(
     `configs` are, by name, the texts of the run's config and of those it builds on (`config.lineage`).
     """
     rows = "\n".join(
-        f"| {part} | {_mean_and_error(found)} | {found['n_images']} |"
+        f"| {part} | {mean_and_error(found)} | {found['n_images']} |"
         for part, found in ({"all": cv} | cv["per_modality"]).items()
     )
     versions = ", ".join(
@@ -171,6 +171,7 @@ def _trained_on(settings: dict[str, Any], cv: dict[str, Any]) -> str:
     return " and ".join(parts) + (f", without {' and '.join(without)}" if without else "")
 
 
-def _mean_and_error(found: dict[str, Any]) -> str:
+def mean_and_error(found: Mapping[str, Any]) -> str:
+    """`mean` and, where there is one, `standard_error` of a cv.json or a part of it."""
     error = found["standard_error"]
     return f"{found['mean']:.3f}" + ("" if error is None else f" ± {error:.3f}")

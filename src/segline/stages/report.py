@@ -12,6 +12,7 @@ from segline import figures, pages
 from segline.config import Config, known_keys, read_stage
 from segline.console import console
 from segline.files import read_csv, read_json, write_text
+from segline.report import mean_and_error
 from segline.stages import gallery
 from segline.tasks import Task
 
@@ -58,11 +59,8 @@ def run(
         pages.Section("Settings other than the defaults", rows=_settings(run_dir / "params")),
         pages.Section("Made with", rows=_origin(run_dir / "provenance.json")),
     ]
-    error = summary["standard_error"]
     lead = (
-        f"{task.score_name} {summary['mean']:.4f}"
-        + ("" if error is None else f" ± {error:.3f}")
-        + f", "
+        f"{task.score_name} {mean_and_error(summary)}, "
         f"data set {summary['dataset']} (hash {summary['data_hash']}), {summary['n_images']} images of "
         f"fold(s) {', '.join(map(str, summary['folds']))}, whole groups held out."
     )
