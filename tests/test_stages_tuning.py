@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
 from segline import files, maps, recipes, tuning
 from segline.errors import UserError
@@ -20,6 +21,7 @@ TUNE = {
     "fill_holes": True,
     "surface": "body",
     "second_seed_offsets": [0.0, -0.2],
+    "second_foreground_offsets": [0.0],
     "second_cutoff": [0.0, 0.2, 0.4],
     "unseen": [],
 }
@@ -140,6 +142,41 @@ def test_what_the_first_view_misses_comes_from_another(run, tmp_path):
     plain, found = scored(root, None), scored(root, root / "second.h5")
     assert plain["per_threshold"][0] < 0.7
     assert found["per_threshold"][0] == pytest.approx(1.0, abs=0.01)
+
+
+def test_outlines_are_chosen_where_no_one_threshold_suits_all(run, tmp_path):
+    """Faint pixels are nucleus in every other image, and halo in the rest, whose nuclei are brighter."""
+    root = tmp_path / "run"
+    shutil.copytree(run, root)
+
+    def halo_or_rim(number):
+        true = scene(number)[0] > 0
+        sure = true if number % 2 else ndimage.binary_erosion(true, iterations=2)
+        faint = ndimage.binary_dilation(sure, iterations=2)
+        body = np.where(sure, 0.95 if number % 2 else 0.8, 0.5 * faint)
+        return np.stack([1 - body, body, 0 * body], axis=2)
+
+    for fold in (0, 1):
+        path = root / f"oof{fold}.h5"
+        maps.write(path, [(i, halo_or_rim(int(i[1:]))) for i in maps.ids(path)])
+    means = []
+    for offsets in ([0.0], [0.0, -0.2, 0.2]):
+        (root / "tune.json").write_text(json.dumps(TUNE | {"second_foreground_offsets": offsets}))
+        fitted = {"thresholds": root / "thresholds.json", "out": root / "second.h5"}
+        tune.run(params=root / "tune.json", out=root / "thresholds.json", **data(root))
+        second.run(params=root / "tune.json", **fitted, **data(root))
+        means.append(scored(root, root / "second.h5")["mean"])
+    assert means[0] < 0.85
+    assert means[1] > 0.95
+
+
+def test_a_second_stage_without_foreground_offsets_is_read(run, tmp_path):
+    shutil.copy(run / "second.h5", tmp_path / "second.h5")
+    with h5py.File(tmp_path / "second.h5", "r+") as file:
+        for group in file.values():
+            del group.attrs["foreground_offsets"]
+    old = recipes.load(run / "thresholds.json", tmp_path / "second.h5")["final"]
+    assert (old.seed_offsets, old.foreground_offsets) == ((0.0, -0.2), (0.0,))
 
 
 def test_a_view_in_which_nothing_is_found_is_said(run, tmp_path):

@@ -325,8 +325,8 @@ class Tune(Table):
     `class_scale` before the largest wins; all else is for instances.
 
     `surface` is the map that seeds are cut from and that is flooded (`none`: connected components). The
-    second stage compares segmentations of each view at the tuned seed threshold plus each offset and
-    drops objects that promise no more than a cutoff.
+    second stage compares segmentations of each view at the tuned seed and foreground thresholds plus each
+    pair of offsets, and drops objects that promise no more than a cutoff.
     """
 
     seed_threshold: Annotated[tuple[Unit, ...], Several] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -351,6 +351,7 @@ class Tune(Table):
     surface: Literal["none", "body", "distance"] = "body"
     second_stage: bool = False
     second_seed_offsets: Annotated[tuple[float, ...], Several] = (0.0, -0.2, 0.15)
+    second_foreground_offsets: Annotated[tuple[float, ...], Several] = (0.0,)
     second_cutoff: Annotated[tuple[Unit, ...], Several] = (
         0.0,
         0.05,

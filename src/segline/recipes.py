@@ -39,6 +39,7 @@ class Recipe(NamedTuple):
     judges: tuple[Forest, ...] = ()
     cutoff: float = 0.0
     seed_offsets: tuple[float, ...] = (0.0,)
+    foreground_offsets: tuple[float, ...] = (0.0,)
     n_views: int = 1
 
     def __call__(self, probs: np.ndarray) -> np.ndarray:
@@ -57,21 +58,27 @@ class Recipe(NamedTuple):
         ]
 
     def segmentations(self, probs: np.ndarray) -> list[tuple[int, np.ndarray, pd.DataFrame]]:
-        """Number of the view, label image and its objects' features, for each view and seed offset.
-
-        Seed thresholds are the tuned one plus each offset, kept inside 0.02..0.98.
-        """
+        """Number of the view, label image and its objects' features, for each view and pair of offsets."""
         views = np.split(probs, self.n_views, axis=2)
-        tuned = self.thresholds.seed_threshold
-        seeds = [float(np.clip(tuned + offset, 0.02, 0.98)) for offset in self.seed_offsets]
         found = []
         for number, view in enumerate(views):
             elsewhere = 1 - views[0][..., 0] / 255 if number else None
-            for seed in seeds:
-                thresholds = self.thresholds._replace(seed_threshold=seed)
+            for thresholds in self._shifted():
                 labels = tuning.instances(view, thresholds, **self.options)
                 found.append((number, labels, objects.measure(labels, view, elsewhere=elsewhere)))
         return found
+
+    def _shifted(self) -> list[tuning.Thresholds]:
+        """The tuned thresholds moved by each pair of offsets, kept inside 0.02..0.98."""
+        seed, foreground = self.thresholds.seed_threshold, self.thresholds.foreground_threshold
+        return [
+            self.thresholds._replace(
+                seed_threshold=float(np.clip(seed + up, 0.02, 0.98)),
+                foreground_threshold=float(np.clip(foreground + out, 0.02, 0.98)),
+            )
+            for up in self.seed_offsets
+            for out in self.foreground_offsets
+        ]
 
 
 def chosen(candidates: Sequence[Candidate], *, cutoff: float) -> np.ndarray:
@@ -101,6 +108,7 @@ def write_second(path: Path, recipes: dict[str, Recipe]) -> None:
             group = file.create_group(name)
             group.attrs["cutoff"] = recipe.cutoff
             group.attrs["seed_offsets"] = recipe.seed_offsets
+            group.attrs["foreground_offsets"] = recipe.foreground_offsets
             for view, judge in enumerate(recipe.judges):
                 for field, values in judge._asdict().items():
                     stored = values.astype(object) if field == "names" else values
@@ -119,9 +127,14 @@ def _judging(recipe: Recipe, name: str, path: Path) -> Recipe:
         return recipe._replace(
             judges=judges,
             cutoff=float(group.attrs["cutoff"]),
-            seed_offsets=tuple(float(offset) for offset in group.attrs["seed_offsets"]),
+            seed_offsets=_offsets(group, "seed_offsets"),
+            foreground_offsets=_offsets(group, "foreground_offsets"),
             n_views=len(judges),
         )
+
+
+def _offsets(group: h5py.Group, name: str) -> tuple[float, ...]:
+    return tuple(float(offset) for offset in group.attrs.get(name, [0.0]))
 
 
 def _judge(group: h5py.Group) -> Forest:

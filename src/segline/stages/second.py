@@ -39,6 +39,7 @@ def run(
     table["part"] = tuning.parts(table, unseen=read_json(thresholds)["unseen"])
     views = {
         "seed_offsets": tuple(settings["second_seed_offsets"]),
+        "foreground_offsets": tuple(settings["second_foreground_offsets"]),
         "n_views": settings["n_views"],
     }
     plain = {name: recipe._replace(**views) for name, recipe in recipes.load(thresholds).items()}
