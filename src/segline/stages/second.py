@@ -37,12 +37,12 @@ def run(
     settings = read_stage(params)
     table = read_out_of_fold(images, folds, oof)
     table["part"] = tuning.parts(table, unseen=read_json(thresholds)["unseen"])
-    views = {
+    tried = {
         "seed_offsets": tuple(settings["second_seed_offsets"]),
         "foreground_offsets": tuple(settings["second_foreground_offsets"]),
         "n_views": settings["n_views"],
     }
-    plain = {name: recipe._replace(**views) for name, recipe in recipes.load(thresholds).items()}
+    plain = {name: recipe._replace(**tried) for name, recipe in recipes.load(thresholds).items()}
     jobs = out_of_fold_jobs(table, "part")
     examples = pooled(partial(_examples, plain=plain), jobs)
     judged = {
