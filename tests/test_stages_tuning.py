@@ -159,11 +159,11 @@ def test_outlines_are_chosen_where_no_one_threshold_suits_all(run, tmp_path):
     for fold in (0, 1):
         path = root / f"oof{fold}.h5"
         maps.write(path, [(i, halo_or_rim(int(i[1:]))) for i in maps.ids(path)])
+    fitted = {"thresholds": root / "thresholds.json", "out": root / "second.h5"}
+    tune.run(params=root / "tune.json", out=root / "thresholds.json", **data(root))
     means = []
     for offsets in ([0.0], [0.0, -0.2, 0.2]):
         (root / "tune.json").write_text(json.dumps(TUNE | {"second_foreground_offsets": offsets}))
-        fitted = {"thresholds": root / "thresholds.json", "out": root / "second.h5"}
-        tune.run(params=root / "tune.json", out=root / "thresholds.json", **data(root))
         second.run(params=root / "tune.json", **fitted, **data(root))
         means.append(scored(root, root / "second.h5")["mean"])
     assert means[0] < 0.85

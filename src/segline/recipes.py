@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,14 +71,15 @@ class Recipe(NamedTuple):
 
     def _shifted(self) -> list[tuning.Thresholds]:
         """The tuned thresholds moved by each pair of offsets, kept inside 0.02..0.98."""
-        seed, foreground = self.thresholds.seed_threshold, self.thresholds.foreground_threshold
+
+        def moved(tuned: float, offsets: Sequence[float]) -> tuple[float, ...]:
+            return _floats(np.clip([tuned + offset for offset in offsets], 0.02, 0.98))
+
+        seeds = moved(self.thresholds.seed_threshold, self.seed_offsets)
+        foregrounds = moved(self.thresholds.foreground_threshold, self.foreground_offsets)
         return [
-            self.thresholds._replace(
-                seed_threshold=float(np.clip(seed + up, 0.02, 0.98)),
-                foreground_threshold=float(np.clip(foreground + out, 0.02, 0.98)),
-            )
-            for up in self.seed_offsets
-            for out in self.foreground_offsets
+            self.thresholds._replace(seed_threshold=seed, foreground_threshold=foreground)
+            for seed, foreground in itertools.product(seeds, foregrounds)
         ]
 
 
@@ -127,14 +129,14 @@ def _judging(recipe: Recipe, name: str, path: Path) -> Recipe:
         return recipe._replace(
             judges=judges,
             cutoff=float(group.attrs["cutoff"]),
-            seed_offsets=_offsets(group, "seed_offsets"),
-            foreground_offsets=_offsets(group, "foreground_offsets"),
+            seed_offsets=_floats(group.attrs["seed_offsets"]),
+            foreground_offsets=_floats(group.attrs.get("foreground_offsets", (0.0,))),
             n_views=len(judges),
         )
 
 
-def _offsets(group: h5py.Group, name: str) -> tuple[float, ...]:
-    return tuple(float(offset) for offset in group.attrs.get(name, [0.0]))
+def _floats(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
 
 
 def _judge(group: h5py.Group) -> Forest:
