@@ -21,7 +21,7 @@ from benchmarks import growth, memory, peers, table
 from benchmarks.kernels import KERNELS, Kernel
 from benchmarks.scenes import Scene, scene
 from benchmarks.timing import alternate, bandwidth
-from segline import metrics
+from segline.metrics import instances
 
 SCENES = ((40, 256), (500, 1024))
 IMPORTS = "import numba, numpy, scipy.ndimage; from benchmarks import kernels, scenes"
@@ -72,10 +72,10 @@ def measure(seconds: float) -> dict:
 def without_numba(inputs: Scene, seconds: float) -> dict:
     """Milliseconds of the scorer, compiled and in plain numpy."""
     np.testing.assert_allclose(
-        peers.numpy_map(inputs.true, inputs.pred), metrics.map_iou(inputs.true, inputs.pred)
+        peers.numpy_map(inputs.true, inputs.pred), instances.map_iou(inputs.true, inputs.pred)
     )
     ours, plain = alternate(
-        lambda: metrics.map_iou(inputs.true, inputs.pred),
+        lambda: instances.map_iou(inputs.true, inputs.pred),
         lambda: peers.numpy_map(inputs.true, inputs.pred),
         seconds=seconds,
     )

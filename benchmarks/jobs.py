@@ -14,13 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segline import classes as class_images
-from segline import maps, semantic
-from segline.classes import Classes
-from segline.files import read_image, read_json, read_labels, write_json, write_text
-from segline.manifest import read_images
+from segline.base.files import read_image, read_json, read_labels, write_json, write_text
+from segline.config.places import RunFiles
+from segline.config.tables import Data, Predict
+from segline.data.tables import read_images
+from segline.masks import classes as class_images
+from segline.masks.classes import Classes
+from segline.metrics import semantic
+from segline.objects import maps
 
-RUNS, INTERIM, RESULTS = Path("data/runs"), Path("data/interim"), Path("benchmarks/results")
+RUNS, RESULTS = Path("data/runs"), Path("benchmarks/results")
 NAIVE = ("train.stuck_epochs=0", "tune.class_threshold=0.5", "tune.class_scale=1")
 
 
@@ -32,8 +35,8 @@ class Job(NamedTuple):
     naive: str
     settings: tuple[str, ...]
 
-    def run(self, kind: str) -> Path:
-        return RUNS / f"jobs-{self.config}-{kind}"
+    def run(self, kind: str) -> RunFiles:
+        return RunFiles(RUNS / f"jobs-{self.config}-{kind}")
 
 
 JOBS = (
@@ -90,11 +93,11 @@ def collect(out: Path = RESULTS) -> None:
 
 
 def _row(job: Job) -> dict[str, Any] | None:
-    if not all((job.run(kind) / "cv.json").exists() for kind in ("naive", "ours")):
+    if not all(job.run(kind).cv.exists() for kind in ("naive", "ours")):
         return None
     row: dict[str, Any] = {"rare": job.rare, "naive_is": job.naive}
     for kind in ("naive", "ours"):
-        cv = read_json(job.run(kind) / "cv.json")
+        cv = read_json(job.run(kind).cv)
         row[kind] = {
             "rare_iou": cv["per_class"][job.rare]["pooled_iou"],
             "mean_iou": cv["pooled_mean_iou"],
@@ -108,18 +111,18 @@ def _row(job: Job) -> dict[str, Any] | None:
 
 def _wrong_scale(job: Job) -> dict[str, Any]:
     """The naive net, trained on 0-1, on validation images in 0-255."""
-    from segline import inference, inputs
+    from segline.nets import predict
+    from segline.samples import normalise
 
     run = job.run("naive")
-    net, table = inference.load(run / "fold_0/model.keras"), _images(job)
-    settings = read_json(run / "params/predict.json")
+    net, table, settings = predict.load(run.fold(0)), _images(run), run.settings(Predict)
     counts: Any = 0
     dices = []
-    for image_id in maps.ids(run / "fold_0/oof.h5"):
+    for image_id in maps.ids(run.fold(0).maps("oof")):
         image, labels = read_image(table[image_id][0]), read_labels(table[image_id][1])
-        levels = 255 * inputs.to_channels(image, mode=net.normalisation["mode"])
-        probs = inference.probability_map(
-            net.model, levels, multiple=net.multiple, activation=net.activation, **settings
+        levels = 255 * normalise.to_channels(image, mode=net.input.mode)
+        probs = predict.probability_map(
+            net.model, levels, settings, multiple=net.multiple, activation=net.activation
         )
         matrix = semantic.confusion(labels > 0, probs[..., 0] > 0.5, n_classes=2)
         dices.append(float(semantic.dice(matrix)[1]))
@@ -132,13 +135,13 @@ def _wrong_scale(job: Job) -> dict[str, Any]:
 def _wrong_measures(job: Job) -> dict[str, Any]:
     """What two broken mean IoUs say of the naive maps: one sums over the channels of a pixel alone, the
     other casts probabilities to whole numbers first."""
-    settings = read_json(job.run("naive") / "params/data.json")
-    names, table = Classes(tuple(settings["classes"])), _images(job)
-    path, said = job.run("naive") / "fold_0/oof.h5", []
+    run, said = job.run("naive"), []
+    classes, table = Classes(run.settings(Data).classes), _images(run)
+    path = run.fold(0).maps("oof")
     for image_id in maps.ids(path):
         probs = maps.read(path, image_id) / 255
         labels = read_labels(table[image_id][1])
-        truth = class_images.to_channels(labels, n_classes=len(names), exclusive=True)
+        truth = class_images.to_channels(labels, n_classes=len(classes), exclusive=True)
         said.append([_iou_by_pixel(truth, probs), _iou_by_pixel(truth, probs.astype(int))])
     by_pixel, cast = np.mean(said, axis=0).tolist()
     return {"broken_measures": {"summed over one axis": by_pixel, "cast before rounding": cast}}
@@ -151,9 +154,8 @@ def _iou_by_pixel(truth: np.ndarray, probs: np.ndarray) -> float:
     return float(((shared + 1) / (union + 1)).mean())
 
 
-def _images(job: Job) -> dict[str, tuple[str, str]]:
-    dataset = read_json(job.run("naive") / "params/data.json")["dataset"]
-    table = read_images(INTERIM / dataset / "images.csv")
+def _images(run: RunFiles) -> dict[str, tuple[str, str]]:
+    table = read_images(run.data.images)
     return {row.image_id: (row.image, row.labels) for row in table.itertuples()}
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.scenes import Scene
-from segline import metrics, postprocess, rle, weights
+from segline.masks import rle, watershed, weight_maps
+from segline.metrics import instances
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Kernel:
 
 
 def _instances(scene: Scene):
-    return postprocess.instances(
+    return watershed.instances(
         scene.body,
         scene.foreground,
         seed_threshold=0.5,
@@ -57,7 +58,7 @@ KERNELS = (
     Kernel(
         "mAP, ten thresholds",
         "stardist 0.9.2 `matching`",
-        lambda s: metrics.map_iou(s.true, s.pred),
+        lambda s: instances.map_iou(s.true, s.pred),
         lambda s: peers.stardist_map(s.true, s.pred),
         8,
         (0.10, 0.06),
@@ -84,7 +85,7 @@ KERNELS = (
     Kernel(
         "weight map",
         "per-label scipy distance transform over the full image and a sort",
-        lambda s: weights.unet_weight_map(s.true),
+        lambda s: weight_maps.unet_weight_map(s.true),
         lambda s: peers.stacked_weight_map(s.true),
         8,
         (0.10, 0.005),

@@ -13,10 +13,17 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from segline import inference, maps, metrics, recipes, resize
-from segline.files import read_image, read_json, read_labels
-from segline.labels import relabel
-from segline.manifest import read_folds, read_images
+from segline.base.files import read_image, read_labels
+from segline.config.places import RunFiles
+from segline.config.tables import Predict
+from segline.data.tables import read_folds, read_images
+from segline.masks import resize
+from segline.masks.labels import relabel
+from segline.metrics import instances
+from segline.nets import predict
+from segline.nets.predict import Net
+from segline.objects import decoders, maps
+from segline.objects.decoders import ObjectDecoder
 
 FACTORS = (1.0, 1.5, 2.0, 3.0)
 SIDE_PX = 640  # of the middle that is kept of a magnified image
@@ -33,7 +40,7 @@ def magnified(
     return large[middle], relabel(resize.nearest(labels, (height, width))[middle])
 
 
-def scores(net: inference.Net, recipe: recipes.Recipe, rows: pd.DataFrame, **predict) -> list[dict]:
+def scores(net: Net, decoder: ObjectDecoder, rows: pd.DataFrame, settings: Predict) -> list[dict]:
     """mAP of each image at each factor, where an object is left to find."""
     found = []
     for row in rows.itertuples():
@@ -42,8 +49,8 @@ def scores(net: inference.Net, recipe: recipes.Recipe, rows: pd.DataFrame, **pre
             large, true = magnified(image, truth, factor)
             if not true.any():
                 continue
-            probs = maps.rounded(net.probabilities(large, **predict))
-            ap = metrics.map_iou(true, recipe(probs))
+            probs = maps.rounded(net.probabilities(large, settings))
+            ap = instances.map_iou(true, decoder(probs))
             found.append({"image_id": row.image_id, "factor": factor, "mAP": ap})
     return found
 
@@ -52,14 +59,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--fold", type=int, default=0)
-    parser.add_argument("--interim", type=Path, default=Path("data/interim/dsb2018"))
     options = parser.parse_args()
-    table = read_folds(read_images(options.interim / "images.csv"), options.interim / "folds.csv")
+    run = RunFiles(options.run)
+    table = read_folds(read_images(run.data.images), run.data.folds)
     held_out = table[table["fold"] == options.fold].drop_duplicates("group")
-    predict = read_json(options.run / "params/predict.json") | {"symmetries": 1}
-    net = inference.load(options.run / f"fold_{options.fold}/model.keras")
-    recipe = recipes.load(options.run / "thresholds.json")["final"]
-    rows = pd.DataFrame(scores(net, recipe, held_out, **predict))
+    settings = run.settings(Predict).model_copy(update={"symmetries": 1})
+    decoder = decoders.load(run.thresholds)["final"]
+    rows = pd.DataFrame(scores(predict.load(run.fold(options.fold)), decoder, held_out, settings))
     print(rows.groupby("factor")["mAP"].agg(["mean", "count"]).round(3))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from segline import rle, targets
+from segline.masks import rle, targets
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def scene(n: int, side: int, *, seed: int = 0) -> Scene:
     """A crowd, the same crowd shifted by a pixel as prediction, and blurred maps of it."""
     true = crowd(n, side, seed=seed)
     classes = targets.body_border(true, gap_px=2)
-    body = _blurred(classes == targets.BODY)
-    foreground = _blurred((true > 0) | (classes == targets.BORDER))
+    body = _blurred(classes == targets.Channel.BODY)
+    foreground = _blurred((true > 0) | (classes == targets.Channel.BORDER))
     pred = np.roll(true, (1, 1), axis=(0, 1))
     return Scene(true, pred, body, foreground, rle.encode_labels(true))
 

@@ -3,9 +3,14 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
+import runs
+
+STAGES = Path(__file__).parents[1] / "src/segline/stages"
 HEADER = "ImageId,EncodedPixels"
 SOLUTION = (
     HEADER + ",Height,Width,Usage\na,1 4,4,4,Public\na,9 4,4,4,Public\nb,1 2,2,3,Public\n"
@@ -73,3 +78,31 @@ def test_a_wrong_call_is_no_traceback(arguments):
     assert answer.returncode == 2
     assert "Traceback" not in answer.stderr
     assert answer.stderr.startswith("segline: ")
+
+
+def test_every_stage_is_a_command_with_a_line_of_help():
+    answer = segline("--help")
+    assert answer.returncode == 0
+    lines = [line.strip("│ ").split(maxsplit=1) for line in answer.stdout.splitlines()]
+    told = {line[0]: line[1] for line in lines if len(line) == 2}
+    for path in STAGES.glob("[!_]*.py"):
+        name = path.stem.replace("_", "-")
+        assert told[name].split()[0] == path.read_text()[3:].split()[0].rstrip(".:")
+
+
+def test_a_command_tells_its_options():
+    answer = segline("settings", "--help")
+    for option in ("--run", "--config", "--settings", "--raw", "--with", "--fresh"):
+        assert f"{option} " in answer.stdout
+
+
+def test_a_run_is_given_by_its_folder(tmp_path):
+    run = runs.write(tmp_path, name="mine")
+    answer = segline("compare", "--run", run.folder, "--base", run.folder)
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert f"{run.scores}: not there; make score makes it (trains folds 0, 1" in answer.stderr
+
+
+def test_the_version_is_told():
+    answer = segline("--version")
+    assert (answer.returncode, answer.stdout.strip()) == (0, version("segline"))

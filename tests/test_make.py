@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segline import files, pretrained
+from segline.base import files
+from segline.nets import weights_file
 
 CHECKOUT = Path(__file__).parents[1]
-LINKED = ("Makefile", "src", ".venv", "requirements.txt", "pyproject.toml")
+LINKED = ("Makefile", "src", "benchmarks", ".venv", "requirements.txt", "pyproject.toml")
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +172,7 @@ def test_a_net_may_start_from_another_configs(continued):
 def test_a_fold_is_copied_only_from_one_with_the_same_start(continued):
     start = continued / "data/runs/tiny/fold_0/model.keras"
     record = continued / "data/runs/next/fold_0/model.json"
-    assert files.read_json(record)["start"] == pretrained.sha256(start)
+    assert files.read_json(record)["start"] == weights_file.sha256(start)
     answer = make(continued, "train", "config=next", "run=again")
     assert "data/runs/again/fold_0: the same settings as data/runs/next/fold_0" in answer.stdout
     files.write_json(record, files.read_json(record) | {"start": "weights of long ago"})
@@ -241,6 +242,110 @@ def test_a_wrong_variable_is_one_clear_line(submitted, arguments, message):
     assert answer.returncode != 0
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("confg=tiny", "confg=: no such variable; did you mean config=?"),
+        ("flod=0", "flod=: no such variable; did you mean fold=?"),
+        ("config=$(shell touch hole)", "expected a name of letters, digits, _ - . and +"),
+        ("config=../tiny", "expected a name"),
+        ("run=a b;touch hole", "expected a name"),
+        ("set=train.epochs=$(shell touch hole)", "train.epochs"),
+        ("set=train.epochs='`touch hole`", "train.epochs"),
+        ("raw=it's $(touch hole)", "raw=it's $(touch hole): no such folder"),
+        ("raw=$(shell touch hole)", "raw=$(shell touch hole): no such folder"),
+        ("raw=a\ntouch hole", "raw=: expected one line"),
+    ],
+)
+def test_what_a_user_types_is_never_run(submitted, argument, message):
+    answer = make(submitted, "train", "config=tiny", argument)
+    assert answer.returncode != 0
+    assert message in answer.stderr
+    assert not (submitted / "hole").exists()
+
+
+def test_a_name_in_a_config_is_never_run(submitted):
+    for line in ('dataset = "$(shell touch hole)"', 'dataset = "a b"', 'dataset = "../x"'):
+        (submitted / "configs/foreign.toml").write_text(f"[data]\n{line}\n")
+        answer = make(submitted, "data", "config=foreign")
+        assert answer.returncode != 0
+        assert "data.dataset: " in answer.stderr
+    assert not (submitted / "hole").exists()
+
+
+def test_the_last_of_two_settings_holds_and_names_the_run(submitted):
+    def run_of(settings):
+        (line,) = (
+            line
+            for line in make(submitted, "-n", "train", "config=tiny", settings).stdout.splitlines()
+            if "segline train" in line
+        )
+        return Path(line.split("--run ")[1].split()[0])
+
+    runs = [
+        run_of(f"set={words}")
+        for words in (
+            "train.epochs=7 train.epochs=9",
+            "train.epochs=9 train.epochs=7",
+            "train.epochs=9",
+            "train.epochs=9 weights.w0=5",
+            "weights.w0=5 train.epochs=9",
+        )
+    ]
+    assert runs[0] == runs[2] != runs[1]
+    assert runs[3] == runs[4]
+    epochs = [
+        files.read_json(submitted / run / "params/train.json")["train"]["epochs"] for run in runs
+    ]
+    assert epochs == [9, 7, 9, 9, 9]
+
+
+@pytest.mark.parametrize("command", ["validate", "upload", "compare base=tiny", "segment images=."])
+def test_a_check_says_what_it_lacks_and_what_that_costs(submitted, command):
+    assert planned(submitted, *command.split(), "config=tiny", "set=train.seed=5") == [
+        command.split()[0]
+    ]
+    answer = make(submitted, *command.split(), "config=tiny", "set=train.seed=5")
+    assert answer.returncode != 0
+    assert "trains fold 0: 80 crops" in answer.stderr or "no images there" in answer.stderr
+    assert not list(submitted.glob("data/runs/tiny-*/fold_0/model.keras"))
+
+
+@pytest.mark.parametrize("command", ["segment", "compare", "blend"])
+def test_a_missing_argument_is_said_at_once(submitted, command):
+    answer = make(submitted, command, "config=tiny")
+    assert answer.returncode != 0
+    assert f"{command} needs " in answer.stderr
+
+
+def test_a_touched_file_under_a_path_with_a_space_is_noticed(submitted):
+    raw = submitted / "my raw"
+    shutil.copytree(submitted / "data/raw/tiny", raw)
+    (submitted / "configs/spaced.toml").write_text(
+        (submitted / "configs/tiny.toml")
+        .read_text()
+        .replace('dataset = "tiny"\ngenerate = "tiny"', 'dataset = "spaced"')
+    )
+    (raw / "broken").mkdir()
+    failed = make(submitted, "data", "config=spaced", f"raw={raw / 'broken'}")
+    assert failed.returncode != 0
+    again = make(submitted, "data", "config=spaced")
+    assert "data/raw/spaced: missing" in again.stderr  # the folder that failed is not remembered
+    answer = make(submitted, "data", "config=spaced", f"raw={raw}")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert planned(submitted, "data", "config=spaced") == []
+    os.utime(raw / "stage1_train.zip")
+    assert planned(submitted, "data", "config=spaced") == ["data", "folds"]
+
+
+def test_only_the_folds_of_the_config_are_scored(submitted):
+    shutil.copytree(submitted / "data/runs/tiny/fold_0", submitted / "data/runs/tiny/fold_1")
+    try:
+        assert planned(submitted, "submit", "config=tiny") == []
+    finally:
+        shutil.rmtree(submitted / "data/runs/tiny/fold_1")
 
 
 def test_one_fold_is_the_first_command_ever(folder):

@@ -2,64 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from segline import audit, figures, maps, recipes
-from segline.console import console
-from segline.files import read_labels, write_csv, write_image
-from segline.manifest import out_of_fold_jobs
-from segline.recipes import Recipe
-from segline.scores import read_scored
-from segline.stages.gallery import pictures
-from segline.workers import pooled
+from segline.base.console import console
+from segline.base.errors import UserError
+from segline.base.files import read_labels, write_csv, write_image
+from segline.base.workers import pooled
+from segline.config.places import RunFiles
+from segline.objects import decoders, maps, out_of_fold
+from segline.objects.decoders import ObjectDecoder
+from segline.results import figures, label_audit
+from segline.results.gallery import pictures
+from segline.results.scores import read_scored
 
 SHOWN = 16
 
 
-def run(
-    *,
-    images: Path,
-    folds: Path,
-    oof: Sequence[Path],
-    thresholds: Path,
-    second: Path,
-    scores: Path,
-    out: Path,
-) -> None:
-    """Write out/audit.csv (a row an image), out/suspects.csv (those over the rule) and out/audit.png.
+def run(run: RunFiles) -> None:
+    """List and draw training images whose labels contradict a confident model.
 
-    The picture shows the worst suspects first, then the worst of the images that are none.
+    Writes audit.csv (a row an image), suspects.csv (those over the rule) and audit.png: the worst suspects
+    first, then the worst of the images that are none.
     """
-    table = read_scored(images, folds, oof, scores=scores, score="ap")
-    made = recipes.load(thresholds, second)
-    jobs = out_of_fold_jobs(table, "part")
+    if not run.second.exists():
+        raise UserError(f"{run.folder}: audit needs a run with tune.second_stage = true")
+    table = read_scored(run, score="ap")
+    made = decoders.load(run.thresholds, run.second)
+    jobs = out_of_fold.jobs(table, "part")
     evidence = pd.DataFrame(pooled(partial(_evidence, made=made), jobs))
     table = pd.concat([table, evidence], axis=1)
-    table["suspect"] = audit.suspect(evidence)
+    table["suspect"] = label_audit.suspect(evidence)
     columns = ["image_id", "modality", "group", "ap", *evidence.columns, "suspect"]
-    write_csv(out / "audit.csv", table[columns].sort_values("ap"))
-    suspects = table.loc[table["suspect"], ["image_id"]]
-    write_csv(out / "suspects.csv", suspects.sort_values("image_id"))
-    shown = pd.concat(
-        [
-            table[table["suspect"]].nsmallest(SHOWN, "ap"),
-            table[~table["suspect"]].nsmallest(SHOWN, "ap"),
-        ]
-    )
+    write_csv(run.folder / "audit.csv", table[columns].sort_values("ap"))
+    listed, suspects = run.folder / "suspects.csv", table.loc[table["suspect"], ["image_id"]]
+    write_csv(listed, suspects.sort_values("image_id"))
     rows = [
         pictures(image, made[image.part], _caption(image))
-        for image in shown.itertuples(index=False)
+        for image in _worst(table).itertuples(index=False)
     ]
-    write_image(out / "audit.png", figures.sheet(rows))
+    write_image(run.folder / "audit.png", figures.sheet(rows))
     console.print(
-        f"{out / 'suspects.csv'}: {len(suspects)} of {len(table)} images; leave them out of training with "
-        f'set="train.skip={out / "suspects.csv"}"'
+        f"{listed}: {len(suspects)} of {len(table)} images; leave them out of training with "
+        f'set="train.skip={listed}"'
     )
+
+
+def _worst(table: pd.DataFrame) -> pd.DataFrame:
+    """The worst suspects, then the worst others."""
+    parts = (table[table["suspect"]], table[~table["suspect"]])
+    return pd.concat([part.nsmallest(SHOWN, "ap") for part in parts])
 
 
 def _caption(image: Any) -> str:
@@ -67,8 +61,8 @@ def _caption(image: Any) -> str:
     return f"{doubt}; promised {image.promised:.2f}, passed {image.passed:.2f}"
 
 
-def _evidence(job: tuple, made: dict[str, Recipe]) -> dict[str, float]:
+def _evidence(job: tuple, made: dict[str, ObjectDecoder]) -> dict[str, float]:
     image_id, labels_path, map_paths, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
     first = made[part].candidates(probs)[0]
-    return audit.evidence(truth, first.labels, first.promised)
+    return label_audit.evidence(truth, first.labels, first.promised)

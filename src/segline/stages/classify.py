@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 
-from segline import inference, maps, tuning
-from segline.console import console
-from segline.files import read_image, read_json
-from segline.manifest import read_images, read_out_of_fold
+from segline.base.console import console
+from segline.base.files import read_image, read_json
+from segline.config.places import RunFiles, Split
+from segline.data.tables import read_images
+from segline.nets import predict
+from segline.objects import maps, out_of_fold, thresholds
 
 
-def run(
-    *,
-    classifier: Path,
-    source: Path,
-    thresholds: Path,
-    images: Path,
-    folds: Path,
-    oof: Sequence[Path],
-    out: Path,
-) -> None:
-    """Write class maps (H, W, K) to `out` for every map of regions in `source`.
+def run(run: RunFiles, fold: int, split: Split) -> None:
+    """Turn maps of regions into class maps (two stages).
 
-    Regions are cut at the threshold of the image's part if `source` is one of the `oof` maps, which were
-    tuned on, else at the final one.
+    Regions of held-out images are cut at the threshold of their part, others at the final one.
     """
-    tuned, judge = read_json(thresholds), inference.load_classifier(classifier)
+    files = run.fold(fold)
+    source, out = files.maps(split), files.class_maps(split)
+    tuned, classifier = read_json(run.thresholds), predict.load_classifier(files)
     part_of: dict[str, str] = {}
-    if source in oof:
-        table = read_out_of_fold(images, folds, oof)
-        parts = tuning.parts(table, unseen=tuned["unseen"])
+    if split == "oof":
+        table = out_of_fold.read(run.data, run.maps("oof"))
+        parts = thresholds.parts(table, unseen=tuned["unseen"])
         part_of = dict(zip(table["image_id"], parts, strict=True))
     cuts = {name: choice["thresholds"][0] for name, choice in tuned["parts"].items()}
     cuts["final"] = tuned["final"]["thresholds"][0]
-    table = read_images(images)
-    path_of = dict(zip(table["image_id"], table["image"], strict=True))
+    images = read_images(run.data.images)
+    path_of = dict(zip(images["image_id"], images["image"], strict=True))
 
     def classified() -> Iterator[tuple[str, np.ndarray]]:
         for image_id in maps.ids(source):
             cut = cuts[part_of.get(image_id, "final")]
             image = read_image(path_of[image_id])
-            yield image_id, judge(image, maps.read(source, image_id), cut)
+            yield image_id, classifier(image, maps.read(source, image_id), cut)
 
     maps.write(out, classified())
     console.print(f"wrote {out}")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
-from segline.console import console
-from segline.scores import MEASURES, paired
-from segline.uncertainty import paired_bootstrap
+from segline.base.console import console
+from segline.base.errors import UserError
+from segline.config.places import RunFiles
+from segline.metrics.intervals import paired_bootstrap
+from segline.results.cost import needed
+from segline.results.scores import MEASURES, paired
 
 
-def run(*, base: Path, other: Path) -> None:
-    """Print the gain of `other` over `base` (two scores.csv), in all and by modality."""
-    score, both = paired(base, other)
-    runs = f"{other.parent.name} against {base.parent.name}"
-    console.print(f"{runs}, {MEASURES[score]}, paired over images")
+def run(run: RunFiles, base: RunFiles) -> None:
+    """Gain of one run over the run `base`, in all and by modality, with a bootstrap over groups."""
+    needed(run.scores, run, "make score")
+    if not base.scores.exists():
+        runs = sorted(path.parent.name for path in base.folder.parent.glob("*/scores.csv"))
+        raise UserError(f"{base.scores}: not there; scored runs here: {', '.join(runs) or 'none'}")
+    score, both = paired(base.scores, run.scores)
+    console.print(f"{run.name} against {base.name}, {MEASURES[score]}, paired over images")
     for name, part in [("all", both), *both.groupby("modality")]:
         if part["group"].nunique() > 1:
             console.print(f"  {name:<14} {_words(part)}")

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 
-from segline import tasks, tuning
-from segline.console import console
-from segline.files import read_json, write_csv, write_json
-from segline.manifest import data_hash, read_out_of_fold
+from segline import tasks
+from segline.base.console import console
+from segline.base.files import read_json, write_csv, write_json
+from segline.config.places import RunFiles
+from segline.config.stages import TuneStage
+from segline.data.tables import data_hash
+from segline.objects import out_of_fold, thresholds
 
 
-def run(
-    *,
-    images: Path,
-    folds: Path,
-    oof: Sequence[Path],
-    thresholds: Path,
-    second: Path | None,
-    scores: Path,
-    out: Path,
-) -> None:
-    """Write one row an image to `scores` and the summary to `out`, and print the table."""
-    table, tuned = read_out_of_fold(images, folds, oof), read_json(thresholds)
-    task = tasks.of(tuned.get("task"))
-    parts = tuning.parts(table, unseen=tuned["unseen"])
-    rows, summary = task.scored(table, parts, task.recipes(thresholds, second))
-    write_csv(scores, rows)
+def run(run: RunFiles) -> None:
+    """Cross-validated score by modality and IoU threshold: scores.csv (a row an image) and cv.json."""
+    settings = run.settings(TuneStage)
+    task = tasks.of(settings.task)
+    table = out_of_fold.read(run.data, run.judged_maps("oof"))
+    parts = thresholds.parts(table, unseen=read_json(run.thresholds)["unseen"])
+    decoders = task.decoders(run.thresholds, run.second_if_fitted)
+    rows, summary = task.scored(table, parts, decoders)
+    write_csv(run.scores, rows)
+    folds = _folds(table)
     summary |= {
-        "dataset": images.parent.name,
-        "data_hash": data_hash(images),
-        "folds": _folds(table),
+        "dataset": run.data.folder.name,
+        "data_hash": data_hash(run.data),
+        "folds": folds,
     }
-    write_json(out, summary)
-    print_summary(summary, f"cross-validated on {len(rows)} images of fold(s) {_folds(table)}")
+    write_json(run.cv, summary)
+    title = f"cross-validated on {len(rows)} images of fold(s) {folds}"
+    console.print(task.summary_table(summary, title))
 
 
 def _folds(table: pd.DataFrame) -> list[int]:
     return sorted({int(fold) for fold in table["fold"]})
-
-
-def print_summary(summary: dict[str, Any], title: str) -> None:
-    console.print(tasks.of(summary.get("task")).summary_table(summary, title))

@@ -1,4 +1,4 @@
-"""Stage: raw competition files to one manifest, one label image a picture, a list of problems."""
+"""Raw competition files to one manifest, one label image a picture, a list of problems."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from segline import checks, class_submission, files, groups
-from segline.classes import Classes, from_settings
-from segline.console import console
-from segline.errors import UserError
-from segline.manifest import IMAGE_COLUMNS, SEMANTIC_COLUMNS
-from segline.modality import modality
-from segline.sources import Problem, Record, SemanticSource, Source, open_raw, open_semantic
-from segline.stages import _data_summary, _semantic_data
+from segline.base import files
+from segline.base.console import console
+from segline.base.errors import UserError
+from segline.config.places import DataFiles, RunFiles
+from segline.config.tables import Data
+from segline.data import fields, label_checks, raw_files, semantic_checks, summary
+from segline.data.layouts import Problem, Record, SemanticSource, Source, open_raw, open_semantic
+from segline.data.modality import modality
+from segline.data.tables import IMAGE_COLUMNS, SEMANTIC_COLUMNS
+from segline.masks.classes import Classes, of_data
+from segline.submission import classes as class_submission
 
 THREADS = 2
 BATCH = 24  # pictures in flight, so that memory does not grow with the data set
@@ -31,50 +34,64 @@ PICTURES = ("images", "labels")
 Examined = tuple[Record, dict | None]  # a record and its row; None if it cannot be used
 
 
-def run(
-    *, raw: Path, out: Path, source: str, params: Path | None = None, root: Path | None = None
-) -> None:
-    """Read the raw folder `raw` (layout `source`) into the folder `out`.
+def run(run: RunFiles) -> None:
+    """Decode and check the raw files; write images.csv and what it names.
 
-    Writes `images/`, `labels/`, `sample_submission.csv`, `solution.csv` (if there is one),
-    `problems.csv`, `summary.json` and, last, `images.csv`, whose paths are relative to `root` (the
-    current folder by default). `params`, a JSON of the config's table `data`, says what semantic
-    masks mean. Pictures that cannot be used are listed and left out; UserError when no training
-    picture is left, and for whatever `_semantic_data` refuses, before anything of `out` is replaced.
+    The folder they were read from is remembered, and what was in it.
     """
-    classes = from_settings(files.read_json(params)) if params else None
-    opened = open_semantic(source, raw, classes) if classes else open_raw(source, raw)
-    examine = partial(_semantic_data.examined, classes=classes) if classes else _examined
-    with _replacing_pictures(out) as new:
-        found = _ingest(opened, examine, new, out, root or Path.cwd())
+    raw = Path(run.raw.read_text().rstrip("\n"))
+    listing = raw_files.listing(raw)  # before reading: what changes meanwhile is read again
+    ingest(raw, run.data, run.settings(Data))
+    files.write_json(run.data.raw_listing, listing)
+    raw_files.remember(run.root, run.data.folder.name, raw)
+
+
+def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None) -> None:
+    """Read the raw folder `raw` into the data set's folder.
+
+    Writes `images/`, `labels/`, the sample submission, the solution (if there is one), the list of
+    problems, the summary and, last, images.csv, whose paths are relative to `root` (the current folder by
+    default). Pictures that cannot be used are listed and left out; UserError when no training picture is
+    left, and for whatever `semantic_checks` refuses, before anything is replaced.
+    """
+    classes = of_data(settings)
+    opened = (
+        open_semantic(settings.source, raw, classes) if classes else open_raw(settings.source, raw)
+    )
+    examine = partial(semantic_checks.examined, classes=classes) if classes else _examined
+    with _replacing_pictures(data) as new:
+        found = _ingest(opened, examine, new, data.folder, root or Path.cwd())
         if classes:
-            found.problems += _semantic_data.check(found.rows, found.problems, raw)
+            found.problems += semantic_checks.check(found.rows, found.problems, raw)
         elif not any(row["split"] == "train" for row in found.rows):
-            listed = _write_problems(out, found)
-            raise UserError(f"{raw}: no training image can be used; see {listed}")
+            _write_problems(data, found)
+            raise UserError(f"{raw}: no training image can be used; see {data.problems}")
         images = _manifest(found, classes)
         sample = _sample(opened, images, classes)
-    _write_companions(opened, out, sample)
+    _write_companions(opened, data, sample)
     found.problems += _unlike(sample, images)
-    listed = _write_problems(out, found)
-    summary = _data_summary.summarise(images, found.problems, data_hash=found.data_hash())
+    _write_problems(data, found)
+    shown = summary.summarise(
+        images, found.problems, data_hash=found.data_hash(), of_objects=classes is None
+    )
     if isinstance(opened, SemanticSource):
-        summary |= _semantic_data.summarise(found.rows, opened.classes)
-    console.print(_data_summary.table(summary, title=str(raw)))
+        shown |= semantic_checks.summarise(found.rows, opened.classes)
+    console.print(summary.table(shown, title=str(raw)))
     if found.problems:
-        console.print(f"each problem: {listed}")
-    files.write_json(out / "summary.json", summary)
-    files.write_csv(out / "images.csv", images)
+        console.print(f"each problem: {data.problems}")
+    files.write_json(data.summary, shown)
+    files.write_csv(data.images, images)
 
 
 @contextlib.contextmanager
-def _replacing_pictures(out: Path) -> Iterator[Path]:
-    """Yield a folder for new `images` and `labels`; they replace those of `out` if the block succeeds."""
+def _replacing_pictures(data: DataFiles) -> Iterator[Path]:
+    """Yield a folder for new `images` and `labels`; they replace the old ones if the block succeeds."""
+    out = data.folder
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as name:
         new = Path(name)
         yield new
-        (out / "images.csv").unlink(missing_ok=True)
+        data.images.unlink(missing_ok=True)
         for folder in PICTURES:
             shutil.rmtree(out / folder, ignore_errors=True)
             (new / folder).mkdir(exist_ok=True)
@@ -86,7 +103,7 @@ class Found:
     """What is kept of the pictures once they are written: small things only."""
 
     rows: list[dict] = field(default_factory=list)
-    borders: list[groups.Borders] = field(default_factory=list)
+    borders: list[fields.Borders] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     pixels: dict[bytes, int] = field(default_factory=dict)  # hash of pixels -> first row with them
     copies: list[tuple[int, int]] = field(default_factory=list)  # rows with the same pixels
@@ -129,7 +146,7 @@ def _examined(record: Record) -> Examined:
     if record.labels is not None:
         if not record.labels.any():
             record.note("image without objects", "kept, with an empty label image")
-        for kind, detail in checks.odd_objects(record.labels):
+        for kind, detail in label_checks.odd_objects(record.labels):
             record.note(kind, detail)
     return record, {
         "image_id": record.key.image_id,
@@ -154,7 +171,7 @@ def _keep(found: Found, record: Record, row: dict, new: Path) -> None:
     found.content.append(f"{record.key.split}/{record.key.image_id} {digest}")
     _note_copy(found, record)
     found.rows.append(row)
-    found.borders.append(groups.borders(record.image))
+    found.borders.append(fields.borders(record.image))
 
 
 def _note_copy(found: Found, record: Record) -> None:
@@ -176,11 +193,11 @@ def _relative(path: Path, root: Path) -> str:
 def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
     table = pd.DataFrame(found.rows)
     if classes:
-        table["stratum"] = _semantic_data.strata(found.rows, classes)
+        table["stratum"] = semantic_checks.strata(found.rows, classes)
     if classes and (table["group"] != "").any():  # groups.csv knows better than the borders
         table["group"] = table["group"].where(table["group"] != "", table["image_id"])
     else:
-        members = groups.assign(found.borders, joined=found.copies)
+        members = fields.assign(found.borders, joined=found.copies)
         table["group"] = _names(list(table["image_id"]), members)
     return table[list(IMAGE_COLUMNS + SEMANTIC_COLUMNS if classes else IMAGE_COLUMNS)]
 
@@ -204,12 +221,12 @@ def _sample(source: Source, images: pd.DataFrame, classes: Classes | None) -> pd
     return pd.DataFrame({"ImageId": sorted(test_ids), "EncodedPixels": "1 1"})
 
 
-def _write_companions(source: Source, out: Path, sample: pd.DataFrame) -> None:
-    files.write_csv(out / "sample_submission.csv", sample)
+def _write_companions(source: Source, data: DataFiles, sample: pd.DataFrame) -> None:
+    files.write_csv(data.sample, sample)
     if source.solution is None:
-        (out / "solution.csv").unlink(missing_ok=True)
+        data.solution.unlink(missing_ok=True)
     else:
-        files.copy(source.solution, out / "solution.csv")
+        files.copy(source.solution, data.solution)
 
 
 def _unlike(sample: pd.DataFrame, images: pd.DataFrame) -> list[Problem]:
@@ -228,7 +245,5 @@ def _unlike(sample: pd.DataFrame, images: pd.DataFrame) -> list[Problem]:
     ]
 
 
-def _write_problems(out: Path, found: Found) -> Path:
-    path = out / "problems.csv"
-    files.write_csv(path, pd.DataFrame(found.problems, columns=list(Problem._fields)))
-    return path
+def _write_problems(data: DataFiles, found: Found) -> None:
+    files.write_csv(data.problems, pd.DataFrame(found.problems, columns=list(Problem._fields)))

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from segline import figures, maps, postprocess, recipes, submission
-from segline.console import console
-from segline.files import read_image, read_json, write_csv, write_image
-from segline.manifest import read_images
+from segline.base.console import console
+from segline.base.files import read_image, read_json, write_csv, write_image
+from segline.config.places import RunFiles
+from segline.data.tables import read_images
+from segline.masks import watershed
+from segline.objects import decoders, maps
+from segline.results import figures
+from segline.submission import instances as csv
 
 
-def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
-    """Print CV score, score against the generated solution, that of plain thresholding; draw `out`."""
-    test = read_images(interim / "images.csv").query("split == 'test'")
-    solution = interim / "solution.csv"
-    map_paths = sorted(run_dir.glob("fold_*/test.h5"))
-    baseline = run_dir / "baseline.csv"
-    write_csv(baseline, _plain_rows(test["image_id"].tolist(), map_paths))
-    ours, plain = submission.score(csv, solution), submission.score(baseline, solution)
-    summary = read_json(run_dir / "cv.json")
-    _draw(
-        test,
-        ours["per_image"],
-        map_paths,
-        _recipe(run_dir),
-        solution,
-        out,
-    )
+def run(run: RunFiles, submission: Path) -> None:
+    """Print the demo's scores: CV, on the generated solution, by plain thresholding; draw demo.png."""
+    test = read_images(run.data.images).query("split == 'test'")
+    baseline, out = run.folder / "baseline.csv", run.folder / "demo.png"
+    write_csv(baseline, _plain_rows(test["image_id"].tolist(), run.maps("test")))
+    ours, plain = (csv.score(path, run.data.solution) for path in (submission, baseline))
+    summary = read_json(run.cv)
+    _draw(run, test, ours["per_image"], out)
     console.print(
         f"cross-validated mAP          {summary['mean']:.4f} ± {summary['standard_error']:.3f}"
     )
@@ -37,44 +32,28 @@ def run(*, run_dir: Path, interim: Path, csv: Path, out: Path) -> None:
     console.print(
         f"  the same maps, thresholded {plain['mean']:.4f} (plain 0.5 + connected components)"
     )
-    console.print(f"submission {csv}\npicture    {out}", soft_wrap=True)
-
-
-def _recipe(run_dir: Path) -> recipes.Recipe:
-    second = run_dir / "second.h5"
-    return recipes.load(run_dir / "thresholds.json", second if second.exists() else None)["final"]
+    console.print(f"submission {submission}\npicture    {out}", soft_wrap=True)
 
 
 def _plain_rows(ids: Sequence[str], map_paths: Sequence[Path]) -> pd.DataFrame:
     """Submission rows by plain thresholding of the foreground at one half."""
-    return submission.table(
-        (
-            image_id,
-            postprocess.components(
-                255 - maps.read_mean(map_paths, image_id)[..., 0], threshold=0.5, min_size_px=8
-            ),
-        )
-        for image_id in ids
+    found = ((image_id, maps.foreground(maps.read_mean(map_paths, image_id))) for image_id in ids)
+    return csv.table(
+        (image_id, watershed.components(foreground, threshold=0.5, min_size_px=8))
+        for image_id, foreground in found
     )
 
 
-def _draw(
-    test: pd.DataFrame,
-    scores: dict[str, float],
-    map_paths: Sequence[Path],
-    recipe: recipes.Recipe,
-    solution: Path,
-    out: Path,
-) -> None:
+def _draw(run: RunFiles, test: pd.DataFrame, scores: Mapping[str, float], out: Path) -> None:
     """The median image of each modality: image, foreground map, true and found outlines."""
-    truth, _ = submission.read_solution(solution)
+    truth, _ = csv.read_solution(run.data.solution)
+    decoder = decoders.load(run.thresholds, run.second_if_fitted)["final"]
     rows = []
     for modality, part in test.assign(score=test["image_id"].map(scores)).groupby("modality"):
         row = part.sort_values("score").iloc[(len(part) - 1) // 2]
-        image = read_image(row["image"])
-        probs = maps.read_mean(map_paths, row["image_id"])
-        found = recipe(probs)
-        true = submission.true_labels(row["image_id"], truth[row["image_id"]], solution)
+        probs = maps.read_mean(run.maps("test"), row["image_id"])
+        true = csv.true_labels(row["image_id"], truth[row["image_id"]], run.data.solution)
         caption = f"{modality}, mAP {row['score']:.2f}"
-        rows.append(figures.result_row(image, probs, true, found, caption))
+        image = read_image(row["image"])
+        rows.append(figures.result_row(image, probs, true, decoder(probs), caption))
     write_image(out, figures.sheet(rows))

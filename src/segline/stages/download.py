@@ -10,8 +10,8 @@ from pathlib import Path
 import pooch
 import requests
 
-from segline.console import console
-from segline.errors import UserError
+from segline.base.console import console
+from segline.base.errors import UserError
 
 BROAD = "https://data.broadinstitute.org/bbbc/BBBC038"
 NEEDED = ("stage1_train.zip", "stage1_test.zip")
@@ -19,8 +19,11 @@ OPTIONAL = ("stage1_train_labels.csv", "stage1_sample_submission.csv")
 COMPETITION = "data-science-bowl-2018"
 
 
-def run(*, out: Path, source: str) -> None:
-    """Fill `out` with the raw files; what is there already is kept."""
+def run(out: Path, source: str = "broad") -> None:
+    """Fetch the raw files from the Broad (BBBC038), or through the Kaggle CLI.
+
+    What is in `out` already is kept.
+    """
     fetchers = {"broad": _from_broad, "kaggle": _from_kaggle}
     if source not in fetchers:
         raise UserError(f"source={source}: unknown; known: {', '.join(fetchers)}")

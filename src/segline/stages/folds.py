@@ -1,28 +1,29 @@
-"""Stage: assign whole groups of images to balanced folds."""
+"""Assign whole groups of images to balanced folds."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pandas as pd
 from rich.table import Table
 
-from segline import files
-from segline.console import console
-from segline.errors import UserError
-from segline.folds import assign
-from segline.manifest import read_images
+from segline.base.console import console
+from segline.base.errors import UserError
+from segline.base.files import write_csv
+from segline.config.places import RunFiles
+from segline.config.tables import Data
+from segline.data.folds import assign
+from segline.data.tables import read_images
 
 
-def run(*, images: Path, out: Path, n_folds: int, seed: int) -> None:
-    """Write `out` (image_id,fold) for the training rows of the manifest `images`."""
-    table = read_images(images)
+def run(run: RunFiles) -> None:
+    """Assign whole groups to balanced folds: folds.csv (image_id,fold) of the training images."""
+    settings = run.settings(Data)
+    table = read_images(run.data.images)
     try:
-        folds = assign(table, n_folds=n_folds, seed=seed)
+        folds = assign(table, n_folds=settings.n_folds, seed=settings.fold_seed)
     except ValueError as error:
-        raise UserError(f"{images}: {error}") from None
+        raise UserError(f"{run.data.images}: {error}") from None
     _print(table.merge(folds, on="image_id"))
-    files.write_csv(out, folds)
+    write_csv(run.data.folds, folds)
 
 
 def _print(table: pd.DataFrame) -> None:

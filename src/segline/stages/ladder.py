@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segline import ladder
-from segline.console import console
-from segline.files import read_json, write_json, write_text
+from segline.base.console import console
+from segline.base.files import read_json, write_json, write_text
+from segline.results import ladder
 
 
-def plan(*, steps: Path) -> None:
-    """Print a line a step for the Makefile: config, run and settings, parted by tabs."""
-    config, found = ladder.steps(steps)
-    for step in found:
-        print(config, step.run, " ".join(step.settings), sep="\t")
+def run(
+    steps: Path = Path("benchmarks/ladder.toml"),
+    runs: Path = Path("data/runs"),
+    out: Path = Path("benchmarks/results"),
+    plan: bool = False,
+) -> None:
+    """Table of what each change gave, from finished runs; --plan lists the runs it needs.
 
-
-def collect(*, steps: Path, runs: Path, out: Path) -> None:
-    """Write out/ladder.json and out/ladder.md from the finished runs and from what is there already.
-
-    A row of an earlier session stays as long as its step still has the settings it was measured with.
+    A line of the plan holds config, run and settings, parted by tabs. Otherwise out/ladder.json and
+    out/ladder.md are written from the finished runs and from what is there already: a row of an
+    earlier session stays as long as its step still has the settings it was measured with.
     """
-    _, found = ladder.steps(steps)
+    config, found = ladder.steps(steps)
+    if plan:
+        for step in found:
+            print(config, step.run, " ".join(step.settings), sep="\t")
+        return
     kept = read_json(out / "ladder.json") if (out / "ladder.json").exists() else {}
     rows = {}
     for step in found:

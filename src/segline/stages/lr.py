@@ -3,68 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
-from segline import figures, loader, schedules
-from segline.config import read_stage
-from segline.console import console
-from segline.errors import UserError
-from segline.files import write_csv, write_image
-from segline.manifest import read_folds, read_images
-from segline.sampling import samplers, sizes
-from segline.stages.train import compiled_model
+from segline.base.console import console
+from segline.base.errors import UserError
+from segline.base.files import write_csv, write_image
+from segline.config.places import RunFiles
+from segline.config.stages import TrainStage
+from segline.data.tables import read_folds, read_images
+from segline.nets import schedules
+from segline.nets.range_test import range_test
+from segline.results import figures
+from segline.samples.fold import samplers
 
 COLUMNS = ["learning_rate", "loss", "smoothed_loss"]
 
 
-def run(*, params: Path, images: Path, folds: Path, fold: int, out: Path, steps: int = 100) -> None:
-    """Train a throw-away net for `steps` batches, the rate growing from 1e-6 to 1 (Smith 2017).
+def run(run: RunFiles, fold: int, steps: int = 100) -> None:
+    """Learning-rate range test with a throw-away net: lr.csv, lr.png and a suggestion (Smith 2017).
 
-    Writes out/lr.csv (learning_rate, loss of the batch, smoothed loss) and out/lr.png, and prints the
-    suggested rate beside the config's. Ends before 1 where the loss diverges. The run's own models and
+    The rate grows from 1e-6 to 1 in `steps` batches, or until the loss diverges. The run's own models and
     checkpoints are not touched. Averaged weights and the schedule play no part.
     """
-    settings = read_stage(params)
-    table = read_folds(read_images(images), folds)
+    settings = run.settings(TrainStage)
+    table = read_folds(read_images(run.data.images), run.data.folds)
     fitting, _ = samplers(table, fold, settings)
-    train = settings["train"] | {"schedule": "plateau", "ema": 0.0}
-    precision = "float32" if train["precision"] == "auto" else train["precision"]
-    model = compiled_model(settings | {"train": train}, precision)
-    batches = loader.training_batches(
-        fitting,
-        **sizes(settings),
-        batch_size=train["batch_size"],
-        crops_per_epoch=steps * train["batch_size"],
-        first_epoch=0,
-        last_epoch=1,
-        threads=2,
-    )
     rates = schedules.range_test_rates(steps)
-    losses = _losses(model, batches, rates)
-    _report(rates, losses, train["learning_rate"], out)
+    losses = range_test(fitting, settings, rates)
+    write_report(rates, losses, settings.train.learning_rate, run.folder)
 
 
-def _losses(model: keras.Model, batches: Any, rates: np.ndarray) -> list[float]:
-    """The loss of each batch before its step, up to the first that diverges."""
-    losses: list[float] = []
-    steps = zip(rates, batches, strict=False)
-    for rate, batch in track(
-        steps, "range test", len(rates), console=console, disable=not console.is_terminal
-    ):
-        model.optimizer.learning_rate = float(rate)
-        model.reset_metrics()
-        losses.append(float(model.train_on_batch(*batch, return_dict=True)["loss"]))
-        if schedules.has_diverged(losses):
-            break
-    return losses
+def write_report(rates: np.ndarray, losses: list[float], current: float, out: Path) -> None:
+    """Write out/lr.csv (learning_rate, loss of the batch, smoothed loss) and out/lr.png, and say the rate.
 
-
-def _report(rates: np.ndarray, losses: list[float], current: float, out: Path) -> None:
+    UserError if no rate lowers the loss.
+    """
     seen = rates[: len(losses)]
     table = pd.DataFrame(
         zip(seen, losses, schedules.smoothed(losses), strict=True), columns=COLUMNS

@@ -2,70 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from segline import figures, pages
-from segline.config import Config, known_keys, read_stage
-from segline.console import console
-from segline.files import read_csv, read_json, write_text
-from segline.report import mean_and_error
-from segline.stages import gallery
+from segline.base.console import console
+from segline.base.files import read_csv, read_json, write_text
+from segline.config import stages
+from segline.config.places import RunFiles
+from segline.config.stages import RunStage
+from segline.config.tables import Config, known_keys
+from segline.results import figures, gallery, run_page
+from segline.results.run_page import Section
+from segline.results.scores import mean_and_error
 from segline.tasks import Task
 
 WORST = 8
 
 
-def run(
-    *,
-    run_dir: Path,
-    images: Path,
-    folds: Path,
-    oof: Sequence[Path],
-    thresholds: Path,
-    second: Path | None,
-    scores: Path,
-    out: Path,
-) -> None:
-    """Write `out` from what lies in `run_dir`: cv.json, histories, settings, provenance.
-
-    The other arguments are those of the gallery, whose pictures it shows.
-    """
-    summary, tuned = read_json(run_dir / "cv.json"), read_json(thresholds)
-    judged = gallery.read(
-        images=images, folds=folds, oof=oof, thresholds=thresholds, second=second, scores=scores
-    )
-    task = judged.task
-    histories = {
-        path.parent.name: read_csv(path) for path in sorted(run_dir.glob("fold_*/history.csv"))
-    }
+def run(run: RunFiles) -> None:
+    """Write the page of a run: figures, curves, choices and pictures in one HTML file."""
+    summary, tuned, scored = read_json(run.cv), read_json(run.thresholds), gallery.read(run)
+    task, drawn = scored.task, gallery.drawn
+    histories = _histories(run)
     sections = [
-        pages.Section("Cross-validated", text=pages.plain(task.summary_table(summary, ""))),
-        pages.Section(
+        Section("Cross-validated", text=run_page.plain(task.summary_table(summary, ""))),
+        Section(
             "Training",
             rows={name: _trained(history) for name, history in histories.items()},
-            picture=pages.embedded(figures.losses(histories)) if histories else "",
+            picture=run_page.embedded(figures.losses(histories)) if histories else "",
         ),
-        pages.Section("Thresholds, tuned without the part they judge", rows=_choices(tuned, task)),
-        pages.Section(
-            "The median image of each modality", picture=pages.embedded(gallery.drawn(judged))
-        ),
-        pages.Section(
-            "The worst images", picture=pages.embedded(gallery.drawn(judged, worst=WORST))
-        ),
-        pages.Section("Settings other than the defaults", rows=_settings(run_dir / "params")),
-        pages.Section("Made with", rows=_origin(run_dir / "provenance.json")),
+        Section("Thresholds, tuned without the part they judge", rows=_choices(tuned, task)),
+        Section("The median image of each modality", picture=run_page.embedded(drawn(scored))),
+        Section("The worst images", picture=run_page.embedded(drawn(scored, worst=WORST))),
+        Section("Settings other than the defaults", rows=_settings(run)),
+        Section("Made with", rows=_origin(run)),
     ]
     lead = (
         f"{task.score_name} {mean_and_error(summary)}, "
         f"data set {summary['dataset']} (hash {summary['data_hash']}), {summary['n_images']} images of "
         f"fold(s) {', '.join(map(str, summary['folds']))}, whole groups held out."
     )
-    write_text(out, pages.page(f"segline: {run_dir.name}", lead, sections))
-    console.print(f"wrote {out}")
+    write_text(run.report, run_page.page(f"segline: {run.name}", lead, sections))
+    console.print(f"wrote {run.report}")
+
+
+def _histories(run: RunFiles) -> dict[str, pd.DataFrame]:
+    """The histories of the run's own folds; a blend has none."""
+    own = run.settings(RunStage).folds.get(run.name, ())
+    found = {fold.folder.name: fold.history for fold in map(run.fold, own)}
+    return {name: read_csv(path) for name, path in found.items() if path.exists()}
 
 
 def _trained(history: pd.DataFrame) -> str:
@@ -81,20 +68,22 @@ def _choices(tuned: Mapping[str, Any], task: Task) -> dict[str, str]:
     return {name: task.words(choice) for name, choice in choices.items()}
 
 
-def _settings(params: Path) -> dict[str, str]:
-    """By `table.key`, from params/<stage>.json; what a stage derives from other tables is left out."""
+def _settings(run: RunFiles) -> dict[str, str]:
+    """By `table.key`; what a stage derives from other tables is left out."""
     found: dict[str, str] = {}
-    for stage, defaults in Config().stage_settings().items():
-        prefix = "" if stage == "train" else f"{stage}."
-        found |= pages.changed(read_stage(params / f"{stage}.json"), defaults, prefix)
+    for usual in stages.of(Config()):
+        name = stages.FILES[type(usual)]
+        ours = run.settings(type(usual)).model_dump(mode="json")
+        prefix = "" if name == "train" else f"{name}."
+        found |= run_page.changed(ours, usual.model_dump(mode="json"), prefix)
     known = {tuple(key.split(".")) for key in known_keys()}
     return {name: value for name, value in found.items() if tuple(name.split(".")[:2]) in known}
 
 
-def _origin(path: Path) -> dict[str, str]:
+def _origin(run: RunFiles) -> dict[str, str]:
     """What provenance.json says; nothing of a blend, which trains nothing."""
-    if not path.exists():
+    if not run.provenance.exists():
         return {}
-    record = read_json(path)
+    record = read_json(run.provenance)
     packages = {name: str(version) for name, version in record.pop("packages").items()}
     return {name: str(value) for name, value in record.items()} | packages

@@ -2,52 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from segline import figures, inference, tasks
-from segline.config import read_stage
-from segline.console import console
-from segline.errors import UserError
-from segline.files import (
+from segline.base.console import console
+from segline.base.errors import UserError
+from segline.base.files import (
     labels_suffix,
     read_image,
-    read_json,
     write_csv,
     write_image,
     write_labels,
 )
+from segline.config.places import RunFiles
+from segline.results import figures
+from segline.results.cost import training_left
+from segline.tasks.segmenter import Segmenter, of_run
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 
 
-def run(
-    *,
-    models: Sequence[Path],
-    thresholds: Path,
-    second: Path | None,
-    classifiers: Sequence[Path] = (),
-    params: Path,
-    images: Path,
-    out: Path,
-) -> None:
-    """Write out/<stem>.png (labels), out/<stem>_outlines.png and a table for a folder of images.
+def run(run: RunFiles, images: Path, out: Path | None = None) -> None:
+    """Masks of any images, of instances or classes, with a run's models.
 
-    The table is objects.csv, or for class maps classes.csv with the pixels of each class. With
-    `classifiers`, those of two stages, the regions that the models find are classified.
-    An image that cannot be read is named and left out; the others are done all the same.
+    Writes for each image of the folder out/<stem>.png (labels) and out/<stem>_outlines.png, and a table:
+    objects.csv, or for class maps classes.csv with the pixels of each class. An image that cannot be read
+    is named and left out; the others are done all the same.
     """
     paths = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
     if not paths:
         known = ", ".join(sorted(SUFFIXES))
         raise UserError(f"{images}: no images there; expected files that end in {known}")
-    nets = [inference.load(path) for path in models]
-    tuned, settings = read_json(thresholds), read_stage(params)
-    task, judges = tasks.of(tuned.get("task")), [inference.load_classifier(c) for c in classifiers]
-    recipe = task.recipes(thresholds, second)["final"]
+    if not any(fold.model.exists() for fold in run.folds):
+        raise UserError(
+            f"{run.folder}: no trained net; make submit makes it ({training_left(run)}), or take the "
+            f"shipped one: config=best pretrained=1"
+        )
+    segment(of_run(run), paths, out or run.folder / "segmented")
+
+
+def segment(segmenter: Segmenter, paths: list[Path], out: Path) -> None:
+    """Write labels, outlines and the table of the images at `paths`; UserError if none can be read."""
     rows = []
     for path in paths:
         try:
@@ -55,27 +52,25 @@ def run(
         except UserError as error:
             console.print(f"left out: {error}")
             continue
-        probs = _mean_map(image, nets, settings)
-        if judges:
-            cut = tuned["final"]["thresholds"][0]
-            probs = np.mean([255 * judge(image, probs, cut) for judge in judges], axis=0)
-        labels = recipe(probs)
+        labels = segmenter.labels(image)
         write_labels(out / f"{path.stem}{labels_suffix(int(labels.max()))}", labels)
-        write_image(
-            out / f"{path.stem}_outlines.png", figures.outlined(image, None, labels, zoom=1)
-        )
-        height, width = labels.shape
-        rows.append({"image": path.name, "height": height, "width": width, **task.counts(labels)})
+        outlines = figures.outlined(image, None, labels, zoom=1)
+        write_image(out / f"{path.stem}_outlines.png", outlines)
+        rows.append(_row(path, labels, segmenter))
     if not rows:
-        raise UserError(f"{images}: none of its {len(paths)} images can be read")
+        raise UserError(f"{paths[0].parent}: none of its {len(paths)} images can be read")
     table = pd.DataFrame(rows)
-    write_csv(out / task.listed, table)
+    write_csv(out / segmenter.task.listed, table)
     totals = table.drop(columns=["image", "height", "width"]).sum()
     shown = ", ".join(f"{name} {total}" for name, total in totals.items())
     console.print(f"{out}: {len(rows)} images, {shown}")
 
 
-def _mean_map(image: np.ndarray, nets: Sequence[inference.Net], settings: dict) -> np.ndarray:
-    """Maps averaged over the nets and rounded to 8 bits, as a submission's are."""
-    total = sum(np.rint(255 * net.probabilities(image, **settings)) for net in nets)
-    return np.rint(total / len(nets)).astype(np.uint8)
+def _row(path: Path, labels: np.ndarray, segmenter: Segmenter) -> dict[str, int | str]:
+    height, width = labels.shape
+    return {
+        "image": path.name,
+        "height": height,
+        "width": width,
+        **segmenter.task.counts(labels),
+    }

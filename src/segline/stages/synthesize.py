@@ -1,22 +1,24 @@
-"""Stage: write a generated data set in the raw layout of its kind."""
+"""Write a generated data set in the raw layout of its kind."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rich import print
+from segline.base.console import console
+from segline.base.errors import UserError
+from segline.synthetic import dsb2018, jobs
 
-from segline.errors import UserError
-from segline.sources import generated, synthetic
 
+def run(out: Path, size: str = "demo", seed: int = 0) -> None:
+    """Generate a data set in a competition's raw layout.
 
-def run(*, out: Path, size: str, seed: int) -> None:
-    """Write the raw files of the data set `size`, as `data.generate` names it, into the folder `out`."""
-    if size in generated.SETS:
-        counts = generated.write(out, name=size, seed=seed)
-    elif size in synthetic.SIZES:
-        counts = synthetic.write(out, size=size, seed=seed)
+    `size` is a name that `data.generate` takes; the raw files go into the folder `out`.
+    """
+    if size in jobs.SETS:
+        counts = jobs.write(out, name=size, seed=seed)
+    elif size in dsb2018.SIZES:
+        counts = dsb2018.write(out, size=size, seed=seed)
     else:
-        known = ", ".join([*synthetic.SIZES, *generated.SETS])
+        known = ", ".join([*dsb2018.SIZES, *jobs.SETS])
         raise UserError(f"generated data: {size!r} is not one of {known}")
-    print(f"{out}: generated {counts['train']} training and {counts['test']} test pictures")
+    console.print(f"{out}: generated {counts['train']} training and {counts['test']} test pictures")

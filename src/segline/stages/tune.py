@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from segline import tasks, tuning
-from segline.config import read_stage
-from segline.console import console
-from segline.files import write_json
-from segline.manifest import read_out_of_fold
+from segline import tasks
+from segline.base.console import console
+from segline.base.files import write_json
+from segline.config.places import RunFiles
+from segline.config.stages import TuneStage
+from segline.objects import out_of_fold, thresholds
 
 
-def run(*, params: Path, images: Path, folds: Path, oof: Sequence[Path], out: Path) -> None:
-    """Write `final` thresholds (from all images) and, for each part, those from the other parts."""
-    settings = read_stage(params)
-    task = tasks.of(settings["task"])
-    table = read_out_of_fold(images, folds, oof)
-    parts = tuning.parts(table, unseen=settings["unseen"])
+def run(run: RunFiles) -> None:
+    """Choose thresholds by the true metric on out-of-fold maps.
+
+    `final` ones come from all images and, for each part, others from the other parts.
+    """
+    settings = run.settings(TuneStage)
+    task = tasks.of(settings.task)
+    table = out_of_fold.read(run.data, run.maps("oof"))
+    parts = thresholds.parts(table, unseen=settings.unseen)
     tuned = task.tuned(table, parts, settings)
-    write_json(out, tuned | {"unseen": settings["unseen"], "n_images": len(table)})
+    write_json(run.thresholds, tuned | {"unseen": settings.unseen, "n_images": len(table)})
     console.print(f"tuned on {len(table)} out-of-fold images: {task.words(tuned['final'])}")
     for part, choice in tuned["parts"].items():
         console.print(f"  without {part}: {task.words(choice)}")

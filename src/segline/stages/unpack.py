@@ -4,28 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segline import pretrained
-from segline.config import read_stage
-from segline.console import console
-from segline.errors import UserError
-from segline.files import replacing, write_json
+from segline.base.checksums import check_sums
+from segline.base.console import console
+from segline.base.errors import UserError
+from segline.base.files import replacing, write_text
+from segline.config import stages
+from segline.config.places import RunFiles, ShippedFiles
+from segline.config.stages import TrainedStage, TrainStage
+from segline.nets import weights_file
 
 
-def run(*, weights: Path, params: Path, out: Path) -> None:
-    """Write out/model.json and out/model.keras from `weights`, checked against SHA256SUMS beside it.
+def run(run: RunFiles, fold: int, shipped: Path) -> None:
+    """Make a fold's model from the weights that the repository carries, checked against SHA256SUMS.
 
-    Refuses weights trained with other settings than those of `params` (params/train.json).
+    Refuses weights trained with other settings than the run's.
     """
-    pretrained.check_sums(weights.parent)
-    settings = pretrained.settings_of(weights)
-    wanted = read_stage(params)
-    differing = sorted(key for key in wanted if settings.get(key) != wanted[key])
+    source, files = ShippedFiles(shipped), run.fold(fold)
+    check_sums(source.sums)
+    weights = source.weights(fold)
+    settings, wanted = weights_file.settings_of(weights), run.settings(TrainStage)
+    _refuse_others(settings, wanted, weights)
+    write_text(files.settings, stages.text(settings))
+    with replacing(files.model) as temporary:
+        weights_file.read(weights).save(temporary)
+    console.print(f"wrote {files.model} from {weights}")
+
+
+def _refuse_others(settings: TrainedStage, wanted: TrainStage, weights: Path) -> None:
+    names = TrainStage.model_fields
+    differing = sorted(name for name in names if getattr(settings, name) != getattr(wanted, name))
     if differing:
         raise UserError(
             f"{weights}: trained with other settings than the config's ({', '.join(differing)}); "
             f"leave pretrained=1 out to train, or take the config of the commit that packed them"
         )
-    write_json(out / "model.json", settings)
-    with replacing(out / "model.keras") as temporary:
-        pretrained.read(weights).save(temporary)
-    console.print(f"wrote {out / 'model.keras'} from {weights}")

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segline import class_submission, submission
-from segline.console import console
-from segline.files import read_csv
-from segline.manifest import read_images
+from segline.base.console import console
+from segline.config import stages
+from segline.config.places import DataFiles, RunFiles
+from segline.config.tables import Data
+from segline.data.tables import read_images, shapes
+from segline.results.cost import needed
+from segline.submission import classes, instances
 
 
-def run(*, submission_path: Path, sample: Path, images: Path | None = None) -> None:
-    """Print one line, or raise UserError naming the first fault."""
-    console.print(f"{submission_path}: {checked(submission_path, sample, images)}")
+def run(
+    submission: Path, sample: Path, images: Path | None = None, run: RunFiles | None = None
+) -> None:
+    """Check a submission CSV against the sample (and the images' sizes).
 
-
-def checked(path: Path, sample: Path, images: Path | None = None) -> str:
-    """What the submission `path` holds, in words; UserError naming the first fault.
-
-    It is one of classes where the sample is, or where images.csv is that of a semantic set.
+    Prints one line, or names the first fault. With `run`, a missing file comes with what making it costs.
     """
-    table = read_images(images) if images else None
-    shapes = None
-    if table is not None:
-        sides = zip(table["height"].astype(int), table["width"].astype(int), strict=True)
-        shapes = dict(zip(table["image_id"], sides, strict=True))
-    if class_submission.is_of_classes(sample) or (table is not None and "stratum" in table):
-        n_rows, n_masks = class_submission.check(path, sample, shapes)
-        return f"valid; {n_rows} rows, {n_masks} masks"
-    rows = submission.read(path)
-    wanted = read_csv(sample, submission.COLUMNS, dtype=str)["ImageId"]
-    count = submission.check(rows, wanted, path, shapes)
-    return f"valid; {len(rows)} images, {count} instances"
+    if run:
+        needed(submission, run, "make submit")
+        needed(sample, run, "make data", trains=False)
+    sizes = shapes(read_images(images)) if images else None
+    module = classes if _is_of_classes(sample, images) else instances
+    console.print(f"{submission}: {module.checked(submission, sample, sizes)}")
+
+
+def _is_of_classes(sample: Path, images: Path | None) -> bool:
+    """Whether the sample is one of classes, or the images are a set of class masks made here."""
+    settings = DataFiles(images.parent).settings if images else None
+    if settings and settings.exists():
+        return stages.read(settings, Data).task != "instances"
+    return classes.is_of_classes(sample)

@@ -1,14 +1,12 @@
-"""The tasks: what differs between them in training, tuning, scoring and submitting, one module each.
+"""The tasks: how the maps of each are tuned, scored, submitted and counted, one module each.
 
-A run's settings carry a table `task` with `name`, `classes` and `exclusive`, and so do the files made from
-them (model.json, thresholds.json, cv.json); those of instances may lack it. `of` turns the table into
-a `Task`, and whoever meets a difference asks that, so that no stage compares names. A new task is one
-module here and one line in `TASKS`.
+Whoever meets a difference asks the `Task`, so that no stage compares names. A new task is one module here,
+one line in `TASKS`, and its head in `samples.heads`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +14,7 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from segline.samples import ReadPair, Teach
+from segline.config.stages import TaskTable, TuneStage
 from segline.tasks.instances import Instances
 from segline.tasks.semantic import Semantic
 from segline.tasks.two_stage import TwoStage
@@ -25,23 +23,11 @@ from segline.tasks.two_stage import TwoStage
 class Task(Protocol):
     """One task. Tables of images have the columns of images.csv, `fold`, and `oof`, a list of map files."""
 
-    activation: str  # of the net's output `classes`: softmax or sigmoid
-    target_channels: int | None  # of a training target; None for class indices
     score: str  # the column of scores.csv that runs are compared by
     score_name: str  # the same in words
     listed: str  # file name of `segment`'s table
 
-    def outputs(self, settings: Mapping[str, Any]) -> dict[str, int]:
-        """Channels of the net's outputs by name, from the content of params/train.json."""
-        ...
-
-    def teacher(self, read: ReadPair, n_images: int, settings: Mapping[str, Any]) -> Teach:
-        """Makes targets and weights; class weights come from all `n_images` images of the fold."""
-        ...
-
-    def tuned(
-        self, images: pd.DataFrame, parts: pd.Series, settings: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def tuned(self, images: pd.DataFrame, parts: pd.Series, settings: TuneStage) -> dict[str, Any]:
         """The content of thresholds.json: `final`, and in `parts` what was fitted without each part."""
         ...
 
@@ -49,14 +35,14 @@ class Task(Protocol):
         """One entry of thresholds.json for people."""
         ...
 
-    def recipes(self, thresholds: Path, second: Path | None) -> Mapping[str, Any]:
-        """The recipe `final` and one for each part: maps (H, W, n) uint8 -> labels (H, W) int32."""
+    def decoders(self, thresholds: Path, second: Path | None) -> Mapping[str, Any]:
+        """The decoder `final` and one for each part: maps (H, W, n) uint8 -> labels (H, W) int32."""
         ...
 
     def scored(
-        self, images: pd.DataFrame, parts: pd.Series, recipes: Mapping[str, Any]
+        self, images: pd.DataFrame, parts: pd.Series, decoders: Mapping[str, Any]
     ) -> tuple[pd.DataFrame, dict[str, Any]]:
-        """A row an image, each by the recipe of its part, and the summary for cv.json."""
+        """A row an image, each by the decoder of its part, and the summary for cv.json."""
         ...
 
     def summary_table(self, summary: Mapping[str, Any], title: str) -> Table:
@@ -67,20 +53,22 @@ class Task(Protocol):
         """The rows of a submission from (image_id, labels) pairs."""
         ...
 
+    def checked(self, path: Path, sample: Path, shapes: Mapping[str, tuple[int, int]]) -> str:
+        """What a submission file holds, in words; UserError naming the first fault."""
+        ...
+
     def counts(self, labels: np.ndarray) -> dict[str, int]:
         """What `segment` says of one result, as columns of its table."""
         ...
 
 
-TASKS: dict[str, Callable[[Sequence[str], bool], Task]] = {
+TASKS: dict[str, Callable[[TaskTable], Task]] = {
     "instances": Instances,
     "semantic": Semantic,
     "two_stage": TwoStage,
 }
 
 
-def of(table: Mapping[str, Any] | None) -> Task:
-    """The task of a table `task`; instances where there is none."""
-    if table is None:
-        return Instances()
-    return TASKS[table["name"]](tuple(table["classes"]), table["exclusive"])
+def of(table: TaskTable) -> Task:
+    """The task of a stage's table `task`."""
+    return TASKS[table.name](table)

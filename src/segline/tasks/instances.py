@@ -11,66 +11,47 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from segline import maps, metrics, submission, tuning
-from segline import recipes as object_recipes
-from segline.files import read_labels
-from segline.manifest import out_of_fold_jobs
-from segline.samples import ObjectTeacher, ReadPair, fold_class_weights
-from segline.uncertainty import clustered_error
-from segline.workers import pooled
+from segline.base.files import read_labels
+from segline.base.workers import pooled
+from segline.config.stages import TaskTable, TuneStage
+from segline.metrics import instances as metrics
+from segline.metrics.intervals import clustered_error
+from segline.objects import decoders, maps, out_of_fold, thresholds
+from segline.objects.decoders import ObjectDecoder
+from segline.submission import instances as submission
 
-OPTIONS = ("fill_holes", "surface")
 PERCENT = [round(100 * t) for t in metrics.THRESHOLDS]
 
 
 class Instances:
-    """A `Task`; classes and `exclusive` say nothing here."""
+    """A `Task`."""
 
-    activation = "softmax"
-    target_channels: int | None = None
     score, score_name, listed = "ap", "mAP", "objects.csv"
 
-    def __init__(self, classes: Sequence[str] = (), exclusive: bool = True) -> None:
-        pass
+    def __init__(self, table: TaskTable) -> None:
+        self.table = table
 
-    def outputs(self, settings: Mapping[str, Any]) -> dict[str, int]:
-        """Background, body and border, and the distance if the target has it."""
-        return {"classes": 3} | ({"distance": 1} if settings["target"]["distance"] else {})
-
-    def teacher(self, read: ReadPair, n_images: int, settings: Mapping[str, Any]) -> ObjectTeacher:
-        target, weights = settings["target"], settings["weights"]
-        widths = zip([*target["border_area_px"], np.inf], target["border_px"], strict=True)
-        background, body = fold_class_weights(read, n_images, method=weights["class_weights"])
-        return ObjectTeacher(
-            border={"widths": tuple(widths), "gap_px": target["gap_px"]},
-            w0=weights["w0"],
-            sigma=weights["sigma"],
-            class_weights=(float(background), float(body)),
-            distance=target["distance"],
-        )
-
-    def tuned(
-        self, images: pd.DataFrame, parts: pd.Series, settings: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def tuned(self, images: pd.DataFrame, parts: pd.Series, settings: TuneStage) -> dict[str, Any]:
         """Thresholds of the watershed by mAP."""
-        axes = {name: settings[name] for name in tuning.Thresholds._fields}
-        options = {name: settings[name] for name in OPTIONS}
-        score = partial(_grid_scores, choices=tuning.grid(axes), options=options)
-        scores = np.array(pooled(score, out_of_fold_jobs(images)))
-        chosen = tuning.cross_fitted(parts, lambda rows: tuning.best(scores[rows], axes)._asdict())
+        axes, options = thresholds.axes(settings), thresholds.options(settings)
+        score = partial(_grid_scores, choices=thresholds.grid(axes), options=options)
+        scores = np.array(pooled(score, out_of_fold.jobs(images)))
+        chosen = thresholds.cross_fitted(
+            parts, lambda rows: thresholds.best(scores[rows], axes)._asdict()
+        )
         return chosen | {"options": options}
 
     def words(self, choice: Mapping[str, Any]) -> str:
         return ", ".join(f"{name} {value}" for name, value in choice.items())
 
-    def recipes(self, thresholds: Path, second: Path | None) -> Mapping[str, object_recipes.Recipe]:
-        return object_recipes.load(thresholds, second)
+    def decoders(self, tuned: Path, second: Path | None) -> Mapping[str, ObjectDecoder]:
+        return decoders.load(tuned, second)
 
     def scored(
-        self, images: pd.DataFrame, parts: pd.Series, recipes: Mapping[str, Any]
+        self, images: pd.DataFrame, parts: pd.Series, by_part: Mapping[str, Any]
     ) -> tuple[pd.DataFrame, dict[str, Any]]:
         judged = zip(images.itertuples(index=False), parts, strict=True)
-        rows = pd.DataFrame(_row(image, part, recipes[part]) for image, part in judged)
+        rows = pd.DataFrame(_row(image, part, by_part[part]) for image, part in judged)
         return rows, summarise(rows)
 
     def summary_table(self, summary: Mapping[str, Any], title: str) -> Table:
@@ -94,24 +75,27 @@ class Instances:
         """A row an instance."""
         return submission.table(found)
 
+    def checked(self, path: Path, sample: Path, shapes: Mapping[str, tuple[int, int]]) -> str:
+        return submission.checked(path, sample, shapes)
+
     def counts(self, labels: np.ndarray) -> dict[str, int]:
         return {"n_objects": int(labels.max(initial=0))}
 
 
 def _grid_scores(
-    job: tuple[str, str, list[Path]], choices: Sequence[tuning.Thresholds], options: dict
+    job: tuple[str, str, list[Path]], choices: Sequence[thresholds.Thresholds], options: dict
 ) -> np.ndarray:
     """mAP of one image under every choice."""
     image_id, labels_path, map_paths = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
-    return tuning.grid_scores(truth, probs, choices, **options)
+    return thresholds.grid_scores(truth, probs, choices, **options)
 
 
-def _row(image: Any, part: str, recipe: object_recipes.Recipe) -> dict[str, Any]:
+def _row(image: Any, part: str, decoder: ObjectDecoder) -> dict[str, Any]:
     """Counts and score of one image."""
     probs = maps.read_mean(image.oof, image.image_id)
     truth = read_labels(image.labels)
-    found = recipe(probs)
+    found = decoder(probs)
     tp, fp, fn = metrics.match_counts(truth, found, metrics.THRESHOLDS)
     counts = {
         f"{name}_{percent}": int(value)

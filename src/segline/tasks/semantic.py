@@ -15,17 +15,19 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from segline import class_scales, class_submission, maps, semantic, tuning
-from segline import classes as class_images
-from segline.classes import Classes
-from segline.files import read_json, read_labels
-from segline.manifest import out_of_fold_jobs
-from segline.samples import ClassTeacher, ReadPair, Teach, fold_class_weights
-from segline.uncertainty import clustered_error
-from segline.workers import pooled
+from segline.base.files import read_json, read_labels
+from segline.base.workers import pooled
+from segline.config.stages import TaskTable, TuneStage
+from segline.masks import classes as class_images
+from segline.masks.classes import Classes
+from segline.metrics import semantic
+from segline.metrics.intervals import clustered_error
+from segline.objects import class_scales, maps, out_of_fold
+from segline.objects import thresholds as tuning
+from segline.submission import classes as class_submission
 
 
-class Recipe(NamedTuple):
+class ClassDecoder(NamedTuple):
     """From a map to a label image of `classes`: a threshold a channel, else the largest, `scales` times."""
 
     classes: Classes
@@ -45,40 +47,18 @@ class Recipe(NamedTuple):
 class Semantic:
     """A `Task`. Scores of an image count a class neither true nor predicted as 1."""
 
-    name = "semantic"
     score, score_name, listed = "dice", "mean Dice", "classes.csv"
 
-    def __init__(self, classes: Sequence[str], exclusive: bool) -> None:
-        self.classes = Classes(tuple(classes), exclusive)
-        self.activation = self.classes.activation
-        is_softmax = self.activation == "softmax"
-        self.target_channels = None if is_softmax else len(self.classes.channels)
+    def __init__(self, table: TaskTable) -> None:
+        self.table = table.model_dump(mode="json")  # in thresholds.json and cv.json
+        self.classes = Classes(table.classes, table.exclusive)
 
-    @property
-    def table(self) -> dict[str, Any]:
-        """What thresholds.json and cv.json say of the task."""
-        return {
-            "name": self.name,
-            "classes": list(self.classes.names),
-            "exclusive": self.classes.exclusive,
-        }
-
-    def outputs(self, settings: Mapping[str, Any]) -> dict[str, int]:
-        return {"classes": len(self.classes.channels)}
-
-    def teacher(self, read: ReadPair, n_images: int, settings: Mapping[str, Any]) -> Teach:
-        method = settings["weights"]["class_weights"]
-        weights = fold_class_weights(read, n_images, method=method, classes=self.classes)
-        return ClassTeacher(self.classes, weights)
-
-    def tuned(
-        self, images: pd.DataFrame, parts: pd.Series, settings: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def tuned(self, images: pd.DataFrame, parts: pd.Series, settings: TuneStage) -> dict[str, Any]:
         """By mean Dice over the images a threshold a channel, or with softmax a factor a class."""
-        if self.activation == "softmax":
-            found = _scales_by_dice(images, parts, settings["class_scale"])
+        if self.classes.activation == "softmax":
+            found = _scales_by_dice(images, parts, settings.class_scale)
             return {"task": self.table, "rule": "largest"} | found
-        found = thresholds_by_dice(images, parts, settings["class_threshold"], self.classes)
+        found = thresholds_by_dice(images, parts, settings.class_threshold, self.classes)
         return {"task": self.table, "rule": "threshold"} | found
 
     def words(self, choice: Mapping[str, Any]) -> str:
@@ -88,17 +68,17 @@ class Semantic:
         named = zip(self.classes.channels, choice["thresholds"], strict=True)
         return ", ".join(f"{name} above {threshold}" for name, threshold in named)
 
-    def recipes(self, thresholds: Path, second: Path | None) -> Mapping[str, Recipe]:
+    def decoders(self, thresholds: Path, second: Path | None) -> Mapping[str, ClassDecoder]:
         tuned = read_json(thresholds)
         choices = {"final": tuned["final"], **tuned["parts"]}
-        return {name: Recipe(self.classes, **choice) for name, choice in choices.items()}
+        return {name: ClassDecoder(self.classes, **choice) for name, choice in choices.items()}
 
     def scored(
-        self, images: pd.DataFrame, parts: pd.Series, recipes: Mapping[str, Any]
+        self, images: pd.DataFrame, parts: pd.Series, decoders: Mapping[str, Any]
     ) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Dice and IoU of every class, of every image and of all pixels together."""
         judged = zip(images.itertuples(index=False), parts, strict=True)
-        found = [self._judged(image, part, recipes[part]) for image, part in judged]
+        found = [self._judged(image, part, decoders[part]) for image, part in judged]
         rows = pd.DataFrame([row for row, _, _ in found])
         summary = summarise(rows, np.array([matrices for _, matrices, _ in found]), self.classes)
         levels = [counts for _, _, counts in found if counts is not None]
@@ -107,11 +87,11 @@ class Semantic:
         return rows, {"task": self.table} | summary
 
     def _judged(
-        self, image: Any, part: str, recipe: Any
+        self, image: Any, part: str, decoder: Any
     ) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
         """A row, the confusion counts (K - 1, 2, 2) of each foreground class, the levels if binary."""
         probs, truth = maps.read_mean(image.oof, image.image_id), read_labels(image.labels)
-        found = recipe(probs)
+        found = decoder(probs)
         true = class_images.masks(truth, self.classes)
         matrices = semantic.channel_confusion(true, class_images.masks(found, self.classes))
         is_binary = probs.shape[-1] == true.shape[-1] == 1
@@ -147,6 +127,9 @@ class Semantic:
         """A row an image and foreground class, empty where it is absent."""
         return class_submission.table(found, self.classes)
 
+    def checked(self, path: Path, sample: Path, shapes: Mapping[str, tuple[int, int]]) -> str:
+        return class_submission.checked(path, sample, shapes)
+
     def counts(self, labels: np.ndarray) -> dict[str, int]:
         """Pixels of each class."""
         pixels = class_images.pixel_counts(labels, self.classes)
@@ -165,7 +148,7 @@ def thresholds_by_dice(
     `read` gives the label image, of `classes`, at a path.
     """
     work = partial(_dice_by_threshold, classes=classes, grid=grid, read=read)
-    scores = np.array(pooled(work, out_of_fold_jobs(images)))  # (N, C, T)
+    scores = np.array(pooled(work, out_of_fold.jobs(images)))  # (N, C, T)
     return tuning.cross_fitted(parts, lambda rows: {"thresholds": _best(scores[rows], grid)})
 
 
@@ -192,7 +175,7 @@ def _scales_by_dice(
     images: pd.DataFrame, parts: pd.Series, grid: Sequence[float]
 ) -> dict[str, Any]:
     """`final` and `parts` of thresholds.json: the classes' factors of the best mean Dice."""
-    found = pooled(_distinct_pixels, out_of_fold_jobs(images))
+    found = pooled(_distinct_pixels, out_of_fold.jobs(images))
 
     def fitted(rows: np.ndarray) -> dict[str, Any]:
         chosen = [pixels for pixels, row in zip(found, rows, strict=True) if row]

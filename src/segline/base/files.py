@@ -1,0 +1,183 @@
+"""Reading and atomic writing of every file the pipeline touches.
+
+A file is written beside its destination, flushed to disk and renamed over it, so that a reader
+(and Make) sees the old file or the new one, never a part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from segline.base.errors import UserError
+
+if TYPE_CHECKING:  # h5py takes time to import, and few who read files need it
+    import h5py
+
+MAX_PNG_LABEL = np.iinfo(np.uint16).max
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path in the folder of `path`; rename it over `path` when the block succeeds.
+
+    The temporary file keeps the suffix of `path`, since many writers choose the format by it. If the
+    block raises, nothing is left behind and the old file stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: Path | str, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_bytes(path: Path | str, data: bytes) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def copy(source: Path | str, path: Path | str) -> None:
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def write_text_if_changed(path: Path | str, text: str) -> bool:
+    """Write `text` unless the file already holds it, so that its time changes only with it."""
+    path = Path(path)
+    if path.exists() and path.read_text() == text:
+        return False
+    write_text(path, text)
+    return True
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    write_text(path, to_json(value))
+
+
+def read_json(path: Path | str) -> Any:
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from None
+
+
+def write_csv(path: Path | str, table: pd.DataFrame) -> None:
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_csv(path: Path | str, columns: tuple[str, ...] = (), **options: Any) -> pd.DataFrame:
+    """Read a CSV whose empty cells are empty strings; refuse one that lacks any of `columns`."""
+    try:
+        table = pd.read_csv(path, keep_default_na=False, **options)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a readable CSV ({error})".replace("\n", " ")) from None
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise UserError(
+            f"{path}: expected the columns {','.join(columns)}; "
+            f"missing {','.join(missing)}, found {','.join(map(str, table.columns))}"
+        )
+    return table
+
+
+def write_image(path: Path | str, image: np.ndarray) -> None:
+    """Write (H, W) or (H, W, 3) RGB, uint8 or uint16, in the format of the suffix."""
+    stored = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    with replacing(path) as temporary:
+        if not cv2.imwrite(str(temporary), stored):
+            raise OSError(f"{path}: OpenCV could not write the image")
+
+
+def decode_image(data: bytes, name: str) -> np.ndarray:
+    """Decode the bytes of an image file to (H, W, 3) uint8 RGB; transparency is dropped."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if bgr is None:
+        raise UserError(f"{name}: not a readable image (corrupt, or an unknown format)")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def read_image(path: Path | str) -> np.ndarray:
+    """Read an image as (H, W, 3) uint8 RGB."""
+    try:
+        return decode_image(Path(path).read_bytes(), str(path))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+
+
+def labels_suffix(n_objects: int) -> str:
+    return ".png" if n_objects <= MAX_PNG_LABEL else ".tif"
+
+
+def write_labels(path: Path | str, labels: np.ndarray) -> None:
+    """Write a label image (H, W): 16-bit PNG, or 32-bit TIFF if the suffix is `.tif`."""
+    path = Path(path)
+    if path.suffix == ".tif":
+        import tifffile
+
+        with replacing(path) as temporary:
+            tifffile.imwrite(temporary, labels.astype(np.uint32), compression="zlib")
+        return
+    if labels.max(initial=0) > MAX_PNG_LABEL:
+        raise ValueError(f"{path}: label {labels.max()} does not fit a 16-bit PNG; use .tif")
+    write_image(path, labels.astype(np.uint16))
+
+
+def read_labels(path: Path | str) -> np.ndarray:
+    """Read a label image as (H, W) int32."""
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such file")
+    if path.suffix == ".tif":
+        import tifffile
+
+        return tifffile.imread(path).astype(np.int32)
+    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if labels is None or labels.ndim != 2:
+        raise UserError(f"{path}: not a readable single-channel label image")
+    return labels.astype(np.int32)
+
+
+def store_array(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    """Add an array to an open HDF5 file: compressed unless it is a scalar, without the time of writing."""
+    how = {"compression": "gzip", "shuffle": True} if values.ndim else {}
+    group.create_dataset(name, data=values, track_times=False, **how)

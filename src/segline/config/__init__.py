@@ -1,0 +1,1 @@
+"""The configuration: tables, how a TOML file becomes them, and what each stage gets."""

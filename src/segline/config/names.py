@@ -1,0 +1,40 @@
+"""What a config may name, and who makes it: names only, since the makers need more imports."""
+
+from __future__ import annotations
+
+# The raw layouts and the modules of data.layouts that read them, by what they hold.
+INSTANCES = {"dsb2018": "segline.data.layouts.dsb2018"}
+SEMANTIC = {
+    "folders": "segline.data.layouts.folders",
+    "npz": "segline.data.layouts.npz",
+    "rle_csv": "segline.data.layouts.rle_csv",
+}
+
+# What `data.generate` makes, and the raw layout of each; synthetic.dsb2018 and synthetic.jobs write them.
+GENERATED = {
+    "demo": "dsb2018",
+    "tiny": "dsb2018",
+    "iris": "folders",
+    "multiclass": "folders",
+    "multichannel": "folders",
+    "npz": "npz",
+    "two_stage": "folders",
+    "tiny_classes": "folders",
+}
+
+# Each term of the loss and its class in the package nets.losses: names only, since that needs Keras.
+LOSS_TERMS = {
+    "cross_entropy": "pixelwise.CrossEntropy",
+    "balanced_cross_entropy": "pixelwise.BalancedCrossEntropy",
+    "focal": "pixelwise.Focal",
+    "dice": "overlap.Dice",
+    "generalised_dice": "overlap.GeneralisedDice",
+    "iou": "overlap.IoU",
+}
+
+# The last file that the generator of a raw layout writes.
+GENERATED_SOLUTION = {
+    "dsb2018": "stage1_solution.csv",
+    "folders": "solution.csv",
+    "npz": "solution.csv",
+}

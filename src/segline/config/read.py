@@ -1,0 +1,99 @@
+"""From a TOML file, its parent (`extends`) and `key=value` settings to a checked `Config`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from segline.base.errors import UserError
+from segline.config.tables import Config, Table, known_keys, nearest
+
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+
+def load(path: Path | str, settings: Iterable[str] = ()) -> Config:
+    """Read `path` with its parent (`extends`) and apply `key.path=value` settings, the last wins."""
+    path = Path(path)
+    tree = _read_toml(path)
+    parent_name = tree.pop("extends", None)
+    if parent_name is not None:
+        parent = _read_toml(path.with_name(f"{parent_name}.toml"))
+        if "extends" in parent:
+            raise UserError(f"{path}: extends {parent_name}, which extends another; one level only")
+        tree = _merged(parent, tree)
+    for setting in settings:
+        tree = _merged(tree, _setting_tree(setting))
+    return validated(Config, _merged(Config().model_dump(mode="json"), tree), str(path))
+
+
+def lineage(path: Path) -> list[Path]:
+    """The config at `path`, the one it extends, and likewise the one whose weights it starts from."""
+    found: list[Path] = []
+    waiting = [path]
+    while waiting:
+        path = waiting.pop(0)
+        if path not in found:
+            found.append(path)
+            names = (_read_toml(path).get("extends"), load(path).model.start)
+            waiting += [path.with_stem(name) for name in names if name]
+    return found
+
+
+def validated(table: type[AnyTable], tree: Mapping[str, Any], where: str) -> AnyTable:
+    """The table that `tree` holds; UserError naming the first key at fault."""
+    try:
+        return table.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            hint = f"; did you mean {nearest(key, known_keys())}?"
+            raise UserError(f"{where}: unknown key {key}{hint}") from None
+        found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{where}: {key + ': ' if key else ''}{message}{found}") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        known = ", ".join(sorted(other.stem for other in path.parent.glob("*.toml"))) or "none"
+        raise UserError(f"{path}: no such config; configs here: {known}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not valid TOML ({error})") from None
+
+
+def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in change.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            value = _merged(merged[key], value)
+        merged[key] = value
+    return merged
+
+
+def _setting_tree(setting: str) -> dict[str, Any]:
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise UserError(f"set: expected key=value such as train.epochs=3, found {setting!r}")
+    value = _parse_value(text)
+    for name in reversed(key.split(".")):
+        value = {name: value}
+    return value
+
+
+def _parse_value(text: str) -> Any:
+    """A TOML value; bare words are strings, and `1,2` and `a,b` are lists."""
+    words = ", ".join(f'"{word.strip()}"' for word in text.split(","))
+    lists = (f"[{text}]", f"[{words}]") if "," in text else ()
+    for candidate in (text, *lists, f'"{text}"'):
+        try:
+            return tomllib.loads(f"value = {candidate}")["value"]
+        except tomllib.TOMLDecodeError:
+            continue
+    raise UserError(f"set: {text!r} is not a TOML value")

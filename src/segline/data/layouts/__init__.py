@@ -1,0 +1,100 @@
+"""Sources: each module reads one raw layout.
+
+A new layout is one file here with a function `open_raw(raw: Path) -> Source`, or for semantic masks
+`open_raw(raw: Path, classes: Classes) -> Source`, and one line in `INSTANCES` or `SEMANTIC`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from segline.base.errors import UserError
+from segline.data.levels import Levels
+from segline.masks.classes import Classes
+
+INSTANCES = {
+    "dsb2018": "segline.data.layouts.dsb2018",
+}
+SEMANTIC = {
+    "folders": "segline.data.layouts.folders",
+    "npz": "segline.data.layouts.npz",
+    "rle_csv": "segline.data.layouts.rle_csv",
+}
+
+
+class Problem(NamedTuple):
+    """Something about one image that a person should know; `kind` is the heading it counts under."""
+
+    image_id: str
+    kind: str
+    detail: str
+
+
+class Key(NamedTuple):
+    """Names one picture; `split` is train or test."""
+
+    split: str
+    image_id: str
+
+
+@dataclass
+class Record:
+    """One picture as the source holds it. Without `image` it could not be used; `problems` say why.
+
+    The last four are for semantic sets: `place` is the file or folder that `levels` are compared with,
+    `validation` marks a fixed validation set, `group` and `modality` are what a file says of them.
+    """
+
+    key: Key
+    data: bytes = b""  # the image file, unchanged if it is 8 bit
+    suffix: str = ".png"
+    image: np.ndarray | None = None  # (H, W, 3) uint8 RGB
+    labels: np.ndarray | None = None  # (H, W) int32: 1..n without gaps, or classes; None for test
+    problems: list[Problem] = field(default_factory=list)
+    place: str = ""
+    levels: Levels | None = None
+    validation: bool = False
+    group: str = ""
+    modality: str = ""
+
+    def note(self, kind: str, detail: str) -> None:
+        self.problems.append(Problem(self.key.image_id, kind, detail))
+
+
+class Source(Protocol):
+    """A raw data set. `load` may be called from several threads at once."""
+
+    sample: Path | None  # sample submission, if the layout has one
+    solution: Path | None  # solution in the official format, if there is one
+    problems: list[Problem]  # those found while opening, before any image is read
+
+    def keys(self) -> Sequence[Key]: ...
+
+    def load(self, key: Key) -> Record: ...
+
+
+@runtime_checkable
+class SemanticSource(Source, Protocol):
+    classes: Classes  # as given, with the colours found in the masks
+
+
+def open_raw(name: str, raw: Path) -> Source:
+    """Open the folder `raw` as the layout `name`; UserError if either is not there."""
+    return importlib.import_module(_module(name, INSTANCES)).open_raw(raw)
+
+
+def open_semantic(name: str, raw: Path, classes: Classes) -> SemanticSource:
+    """The same for a layout of semantic masks."""
+    return importlib.import_module(_module(name, SEMANTIC)).open_raw(raw, classes)
+
+
+def _module(name: str, known: dict[str, str]) -> str:
+    if name not in known:
+        raise UserError(f"source {name!r} is not known; known are {', '.join(known)}")
+    return known[name]

@@ -1,0 +1,124 @@
+"""Images and masks in two folders, paired by stem.
+
+    images/  masks/  test_images/     or    train_images/  train_masks/  test_images/
+                                      or    train/images/  train/masks/  test/images/
+    groups.csv                        optional: image_id,group[,modality], image_id being the stem;
+                                      it names every training image, test images if wanted
+    sample_submission.csv             optional, as is solution.csv
+
+Test images are optional. Images are PNG, JPEG, TIFF, BMP or WebP of 8 or 16 bit; what a mask file may
+hold is told in `classes.read_mask`; .npy and .npz files hold one array. A palette image's classes are
+its palette indices. Masks in colours are looked up in `data.colours`; without those the colours of
+all masks together, sorted by red, green and blue, are the classes.
+
+If a training and a test image have the same stem, every training image is called `train_<stem>`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from segline.base.errors import UserError
+from segline.data.layouts import Key, Problem, Record, files
+from segline.masks import classes as semantic
+from segline.masks.classes import Classes
+
+
+def open_raw(raw: Path, classes: Classes) -> Folders:
+    """List and pair the files; UserError for a missing folder or a file without partner."""
+    return Folders(raw, classes)
+
+
+class Pictures:
+    """Training and test images of a raw folder, read one at a time."""
+
+    def __init__(self, raw: Path, train: Path, test: Path | None) -> None:
+        self.sample = files.companion(raw, "sample_submission.csv")
+        self.solution = files.companion(raw, "solution.csv")
+        self.problems: list[Problem] = []
+        self.train, others = files.by_stem(train, files.IMAGE_SUFFIXES)
+        self.problems += others
+        self.test: dict[str, Path] = {}
+        if test is not None:
+            self.test, others = files.by_stem(test, files.IMAGE_SUFFIXES)
+            self.problems += others
+        self._groups = files.read_groups(raw, self.train)
+        self._prefix = "train_" if self.train.keys() & self.test.keys() else ""
+
+    def keys(self) -> Sequence[Key]:
+        train = [Key("train", self._prefix + stem) for stem in self.train]
+        return train + [Key("test", stem) for stem in self.test]
+
+    def stem(self, key: Key) -> str:
+        return key.image_id.removeprefix(self._prefix) if key.split == "train" else key.image_id
+
+    def read(self, key: Key) -> Record:
+        """The record of an image, still without labels."""
+        stem = self.stem(key)
+        path = (self.train if key.split == "train" else self.test)[stem]
+        record = Record(key, place=str(path.parent))
+        if stem in self._groups and (key.split == "train" or not self._prefix):
+            record.group, record.modality = self._groups[stem]
+        files.read_image(record, path)
+        return record
+
+
+class Folders:
+    """A `SemanticSource`."""
+
+    def __init__(self, raw: Path, classes: Classes) -> None:
+        train = files.needed_folder(raw, files.TRAIN_IMAGES)
+        place = files.needed_folder(raw, files.TRAIN_MASKS)
+        self._pictures = Pictures(raw, train, files.folder(raw, files.TEST_IMAGES))
+        masks, others = files.by_stem(place, files.MASK_SUFFIXES)
+        self._masks = files.pair(self._pictures.train, masks)
+        self.sample, self.solution = self._pictures.sample, self._pictures.solution
+        self.problems = self._pictures.problems + others
+        paths = list(self._masks.values())
+        self._by_colour = bool(classes.colours)
+        self.classes = classes
+        if not classes.colours:
+            _check_palettes(paths, len(classes))
+            self.classes = replace(classes, colours=_colours(paths, place, len(classes)))
+
+    def keys(self) -> Sequence[Key]:
+        return self._pictures.keys()
+
+    def load(self, key: Key) -> Record:
+        record = self._pictures.read(key)
+        if key.split == "train":
+            path = self._masks[self._pictures.stem(key)]
+            mask = files.read_mask(path, as_colours=self._by_colour)
+            with files.naming(path):
+                record.labels = semantic.read_mask(mask, self.classes)
+            files.check_shapes(record, record.labels, path)
+        return record
+
+
+def _check_palettes(paths: Sequence[Path], n_classes: int) -> None:
+    """Refuse palette masks in which one index means different colours."""
+    first: tuple[Path, bytes] | None = None
+    for path in paths:
+        found = files.palette(path, n_classes)
+        if found is None:
+            continue
+        first = first or (path, found)
+        if found != first[1]:
+            raise UserError(
+                f"{path}: its palette differs from that of {first[0].name}, so palette indices are no "
+                f"classes; give each class's colour as data.colours"
+            )
+
+
+def _colours(paths: Sequence[Path], place: Path, n_classes: int) -> tuple[str, ...]:
+    """Colours of the classes from all masks in RGB; none if those are only grey."""
+    found: set[str] = set()
+    for path in paths:
+        if files.is_coloured(path):
+            found |= semantic.colours_in(files.read_mask(path))
+    if all(map(semantic.is_grey, found)):
+        return ()
+    with files.naming(place):
+        return semantic.sorted_colours(found, n_classes)

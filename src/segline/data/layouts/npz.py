@@ -1,0 +1,152 @@
+"""A whole set in NumPy archives.
+
+    train.npz (or the only other .npz)     arr_0 images, arr_1 masks; also under the names images, masks
+    validation*.npz or val*.npz            optional: a fixed validation set, in the same form
+    test*.npz                              optional: arr_0 images
+    sample_submission.csv, solution.csv    optional; ImageId is <file's stem>-<index, four digits>
+
+Images are (N, H, W), (N, H, W, 1), (N, H, W, 3) or (N, H, W, 4); masks (N, H, W) or (N, H, W, C),
+each as `classes.read_mask` takes it. Every file's own range decides its scale (`levels.scale_of`): a
+training file in 0-1 and a validation file in 0-255 both become 0-255, and the data check says so.
+
+The images of the validation file are training rows marked `validation`: fold 0 is theirs alone.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from segline.base.errors import UserError
+from segline.data.layouts import Key, Problem, Record
+from segline.data.layouts import files as _files
+from segline.data.levels import Scale, scale_of
+from segline.masks import classes as semantic
+from segline.masks.classes import Classes
+
+NAMES = {"images": ("arr_0", "images"), "masks": ("arr_1", "masks")}
+CHANNELS = (1, 3, 4)
+
+
+def open_raw(raw: Path, classes: Classes) -> Npz:
+    """Read the archives; UserError for NaNs in images, shapes that do not fit, unknown scales."""
+    return Npz(raw, classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    path: Path
+    images: np.ndarray  # (N, H, W) or (N, H, W, C)
+    masks: np.ndarray | None  # the same, with other channels; None for a test file
+    scale: Scale
+
+    @property
+    def ids(self) -> list[str]:
+        return [f"{self.path.stem}-{index:04d}" for index in range(len(self.images))]
+
+
+class Npz:
+    """A `SemanticSource`; the archives are kept in memory."""
+
+    def __init__(self, raw: Path, classes: Classes) -> None:
+        self.classes = classes
+        self.sample = _files.companion(raw, "sample_submission.csv")
+        self.solution = _files.companion(raw, "solution.csv")
+        self.problems: list[Problem] = []
+        files = _files_by_role(raw)
+        self._validation = [_read(path, with_masks=True) for path in files["validation"]]
+        train = [_read(path, with_masks=True) for path in files["train"]] + self._validation
+        test = [_read(path, with_masks=False) for path in files["test"]]
+        self._where = {
+            Key(split, image_id): (archive, index)
+            for split, archives in (("train", train), ("test", test))
+            for archive in archives
+            for index, image_id in enumerate(archive.ids)
+        }
+
+    def keys(self) -> Sequence[Key]:
+        return list(self._where)
+
+    def load(self, key: Key) -> Record:
+        archive, index = self._where[key]
+        record = Record(key, place=str(archive.path), validation=archive in self._validation)
+        where = f"{archive.path}[{index}]"
+        _files.set_image(record, archive.images[index], where, archive.scale)
+        if archive.masks is not None:
+            with _files.naming(f"{where}, mask"):
+                record.labels = semantic.read_mask(archive.masks[index], self.classes)
+        return record
+
+
+def _files_by_role(raw: Path) -> dict[str, list[Path]]:
+    roles: dict[str, list[Path]] = {"train": [], "validation": [], "test": []}
+    for path in sorted(raw.glob("*.npz")):
+        name = path.stem.lower()
+        role = (
+            "validation"
+            if name.startswith("val")
+            else "test"
+            if name.startswith("test")
+            else "train"
+        )
+        roles[role].append(path)
+    if len(roles["train"]) != 1:
+        found = ", ".join(path.name for path in roles["train"]) or "none"
+        raise UserError(
+            f"{raw}: expected one training .npz (train.npz) beside validation*.npz and test*.npz, found "
+            f"{found}; rename or remove files, or give the folder as raw=DIR"
+        )
+    return roles
+
+
+def _read(path: Path, *, with_masks: bool) -> Archive:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            images = _array(found, "images", path)
+            masks = _array(found, "masks", path) if with_masks else None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: not a readable .npz ({error}); save it with numpy.savez"
+        ) from None
+    _check_images(images, path)
+    if masks is not None and masks.shape[:3] != images.shape[:3]:
+        raise UserError(
+            f"{path}: masks of shape {masks.shape} do not fit images of {images.shape}; both begin with "
+            f"(N, height, width)"
+        )
+    with _files.naming(path):
+        low, high = float(images.min()), float(images.max())
+        return Archive(path, images, masks, scale_of(images.dtype, low=low, high=high))
+
+
+def _array(found: np.lib.npyio.NpzFile, what: str, path: Path) -> np.ndarray:
+    name = next((name for name in NAMES[what] if name in found.files), None)
+    if name is None:
+        raise UserError(
+            f"{path}: no array {' or '.join(NAMES[what])} for the {what}, found "
+            f"{', '.join(found.files) or 'none'}; save with numpy.savez(path, images, masks)"
+        )
+    return found[name]
+
+
+def _check_images(images: np.ndarray, path: Path) -> None:
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in CHANNELS):
+        raise UserError(
+            f"{path}: images of shape {images.shape}; expected (N, H, W) or (N, H, W, C) with C one of "
+            f"{', '.join(map(str, CHANNELS))}; numpy.moveaxis brings channels to the end"
+        )
+    if not len(images):
+        raise UserError(f"{path}: no images in it; save with numpy.savez(path, images, masks)")
+    if images.dtype.kind == "f":
+        broken = ~np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
+        if broken.any():
+            index = int(broken.argmax())
+            pixel = semantic.first_pixel(~np.isfinite(images[index]))
+            raise UserError(
+                f"{path}: NaN or infinite in {broken.sum()} of {len(images)} images, first image {index} "
+                f"at {pixel}; mend them (numpy.nan_to_num) or leave these images and masks out"
+            )

@@ -1,0 +1,115 @@
+"""An image folder and a CSV of run-length encoded masks (see `rle`).
+
+    train.csv                    ImageId,EncodedPixels; or for more than two classes
+                                 ImageId,ClassId,EncodedPixels
+    train_images/ (or images/, train/images/), test_images/ (or test/images/)
+    groups.csv, sample_submission.csv, solution.csv     optional, as in `folders`
+
+ImageId is an image's stem or file name. ClassId is the class's index, 1 and up, or its name. An empty
+EncodedPixels means that the class is not in the image; every training image has a row. Several rows
+of one class are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from segline.base import files
+from segline.base.errors import UserError
+from segline.data.layouts import Key, Record
+from segline.data.layouts import files as _files
+from segline.data.layouts.folders import Pictures
+from segline.masks import classes as semantic
+from segline.masks import rle
+from segline.masks.classes import Classes
+from segline.submission import classes as class_submission
+
+TABLE = "train.csv"
+
+
+def open_raw(raw: Path, classes: Classes) -> RleCsv:
+    """List the images and read the CSV; UserError for unpaired ones or an unknown class."""
+    return RleCsv(raw, classes)
+
+
+class RleCsv:
+    """A `SemanticSource`."""
+
+    def __init__(self, raw: Path, classes: Classes) -> None:
+        self.classes = classes
+        train = _files.needed_folder(raw, _files.TRAIN_IMAGES)
+        self._pictures = Pictures(raw, train, _files.folder(raw, _files.TEST_IMAGES))
+        self.sample, self.solution = self._pictures.sample, self._pictures.solution
+        self.problems = self._pictures.problems
+        self._path = raw / TABLE
+        self._rows = _read_rows(self._path, classes, self._pictures.train)
+
+    def keys(self) -> Sequence[Key]:
+        return self._pictures.keys()
+
+    def load(self, key: Key) -> Record:
+        record = self._pictures.read(key)
+        if key.split == "train":
+            assert record.image is not None
+            height, width = record.image.shape[:2]
+            stem = self._pictures.stem(key)
+            channels = np.zeros((height, width, len(self.classes) - 1), bool)
+            for number, encoded in self._rows[stem]:
+                with _files.naming(f"{self._path}: image {stem}, {self.classes.names[number]}"):
+                    channels[..., number - 1] |= rle.decode(encoded, (height, width))
+            record.labels = self._joined(channels, stem)
+        return record
+
+    def _joined(self, channels: np.ndarray, stem: str) -> np.ndarray:
+        if not self.classes.exclusive:
+            return semantic.from_channels(channels)
+        crowded = channels.sum(axis=2) > 1
+        if crowded.any():
+            names = [self.classes.names[c + 1] for c in np.flatnonzero(channels[crowded][0])]
+            raise UserError(
+                f"{self._path}: image {stem}: {' and '.join(names)} overlap at "
+                f"{semantic.first_pixel(crowded)}; mend the masks, or if classes may overlap, "
+                f'set="data.exclusive=false"'
+            )
+        return np.where(channels.any(axis=2), channels.argmax(axis=2) + 1, 0).astype(np.int32)
+
+
+Rows = dict[str, list[tuple[int, str]]]  # stem -> (class index, RLE), '' where it is absent
+
+
+def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> Rows:
+    table = files.read_csv(path, class_submission.columns(len(classes)), dtype=str)
+    class_ids = table["ClassId"] if "ClassId" in table else ["1"] * len(table)
+    stems = {image.name: stem for stem, image in images.items()} | {stem: stem for stem in images}
+    rows: Rows = {}
+    unknown = []
+    cells = zip(table["ImageId"], class_ids, table["EncodedPixels"], strict=True)
+    for line, (image_id, class_id, encoded) in enumerate(cells, start=2):
+        if image_id not in stems:
+            unknown.append(f"line {line}: {image_id}")
+            continue
+        number = _class_number(class_id, classes, f"{path}, line {line}")
+        rows.setdefault(stems[image_id], []).append((number, encoded.strip()))
+    alone = [image for stem, image in images.items() if stem not in rows]
+    if unknown or alone:
+        without = [f"{len(unknown)} rows without image (first {unknown[0]})"] if unknown else []
+        extra = [f"{len(alone)} images without row (first {alone[0]})"] if alone else []
+        raise UserError(
+            f"{path}: {' and '.join(without + extra)}; add the images or remove the rows; an image "
+            f"without object has a row with an empty EncodedPixels"
+        )
+    return rows
+
+
+def _class_number(text: str, classes: Classes, where: str) -> int:
+    names = classes.names
+    number = names.index(text) if text in names else int(text) if text.isdecimal() else 0
+    if not 1 <= number < len(names):
+        raise UserError(
+            f"{where}: ClassId {text!r} is neither 1..{len(names) - 1} nor one of "
+            f"{', '.join(names[1:])}; name every class in data.classes, the background first"
+        )
+    return number

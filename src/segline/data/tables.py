@@ -1,0 +1,74 @@
+"""The tables of a data set: images.csv and folds.csv."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from segline.base.errors import UserError
+from segline.base.files import read_csv, read_image, read_json
+from segline.config.places import DataFiles
+
+IMAGE_COLUMNS = (
+    *("image_id", "split", "image", "labels", "height", "width", "n_objects"),
+    *("modality", "group"),
+)
+SEMANTIC_COLUMNS = ("stratum", "validation")  # of semantic sets, after the others
+NO_FOLD = -1  # of images that are trained on in every fold
+
+
+def read_images(path: Path) -> pd.DataFrame:
+    """images.csv, ids, groups and strata as text; semantic sets have `SEMANTIC_COLUMNS` too."""
+    names = ("image_id", "split", "image", "labels", "modality", "group", "stratum")
+    return read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str))
+
+
+def shapes(images: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Height and width of each image."""
+    sides = zip(images["height"].astype(int), images["width"].astype(int), strict=True)
+    return dict(zip(images["image_id"], sides, strict=True))
+
+
+def read_folds(images: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The training rows of `images` with a column `fold`."""
+    folds = read_csv(path, ("image_id", "fold"), dtype={"image_id": str, "fold": int})
+    train = images[images["split"] == "train"].merge(folds, on="image_id", how="left")
+    unassigned = train.loc[train["fold"].isna(), "image_id"]
+    if len(unassigned):
+        raise UserError(
+            f"{path}: {len(unassigned)} training images have no fold (first {unassigned.iloc[0]}); "
+            f"run make data again"
+        )
+    return train.astype({"fold": int}).reset_index(drop=True)
+
+
+def with_extra(train: pd.DataFrame, extra: Sequence[Path]) -> pd.DataFrame:
+    """`train` (images.csv with `fold`) and the training images of other sets, in no fold: -1.
+
+    UserError if one of them has the pixels of an image of `train`: it might be held out there.
+    """
+    tables = [train]
+    for path in extra:
+        added = read_images(path)
+        tables.append(added[added["split"] == "train"].assign(fold=NO_FOLD))
+    both = pd.concat(tables, ignore_index=True)
+    suspects = both[both.duplicated(["height", "width"], keep=False)] if extra else both[:0]
+    first_with: dict[bytes, Any] = {}
+    for image in suspects.itertuples():
+        pixels = hashlib.sha256(read_image(image.image).tobytes()).digest()
+        other = first_with.setdefault(pixels, image)
+        if NO_FOLD in {image.fold, other.fold} and image.fold != other.fold:
+            raise UserError(
+                f"{image.image}: an extra image with the pixels of {other.image}, which is held out "
+                f"in fold {other.fold}; take it out of the extra set"
+            )
+    return both
+
+
+def data_hash(data: DataFiles) -> str:
+    """Hash of the data set's content, from the summary that `make data` wrote beside images.csv."""
+    return str(read_json(data.summary)["data_hash"])

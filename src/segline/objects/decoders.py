@@ -1,0 +1,156 @@
+"""From a probability map to objects, as a run's files say: thresholds and, if fitted, a second stage."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from segline.base.errors import UserError
+from segline.base.files import read_json, replacing, store_array
+from segline.masks.targets import Channel
+from segline.objects import second_stage
+from segline.objects import thresholds as tuning
+from segline.objects.forest import Forest
+
+# What the objects of another view promise counts so much: the best of many uncertain claims is too high.
+OTHER_VIEW = 0.5
+
+
+class Candidate(NamedTuple):
+    """One segmentation for the second stage to choose among."""
+
+    view: int
+    labels: np.ndarray  # (H, W) int32
+    promised: np.ndarray  # (n,) float, the share of IoU thresholds each object is expected to pass
+
+
+class ObjectDecoder(NamedTuple):
+    """Thresholds with their options; what follows is the second stage's, if there is one.
+
+    A map has the channels of `n_views` views one after the other, the tuned one first. Each has a forest
+    of its own.
+    """
+
+    thresholds: tuning.Thresholds
+    options: dict[str, Any]
+    forests: tuple[Forest, ...] = ()
+    cutoff: float = 0.0
+    seed_offsets: tuple[float, ...] = (0.0,)
+    foreground_offsets: tuple[float, ...] = (0.0,)
+    n_views: int = 1
+
+    def __call__(self, probs: np.ndarray) -> np.ndarray:
+        """Label image (H, W) int32 of a map (H, W, 3 or 4 a view) uint8."""
+        if not self.forests:
+            return tuning.instances(probs, self.thresholds, **self.options)
+        return chosen(self.candidates(probs), cutoff=self.cutoff)[0]
+
+    def with_promises(self, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The label image and what the second stage promises of its objects 1..n, (n,); nan without one."""
+        if self.forests:
+            return chosen(self.candidates(probs), cutoff=self.cutoff)
+        labels = self(probs)
+        return labels, np.full(int(labels.max(initial=0)), np.nan)
+
+    def candidates(self, probs: np.ndarray) -> list[Candidate]:
+        """The `segmentations` with what their objects promise."""
+        return [
+            Candidate(
+                view, labels, self.forests[view].predict(features) if len(features) else np.zeros(0)
+            )
+            for view, labels, features in self.segmentations(probs)
+        ]
+
+    def segmentations(self, probs: np.ndarray) -> list[tuple[int, np.ndarray, pd.DataFrame]]:
+        """Number of the view, label image and its objects' features, for each view and pair of offsets."""
+        views = np.split(probs, self.n_views, axis=2)
+        found = []
+        for number, view in enumerate(views):
+            elsewhere = 1 - views[0][..., Channel.BACKGROUND] / 255 if number else None
+            for thresholds in self._shifted():
+                labels = tuning.instances(view, thresholds, **self.options)
+                found.append(
+                    (number, labels, second_stage.measure(labels, view, elsewhere=elsewhere))
+                )
+        return found
+
+    def _shifted(self) -> list[tuning.Thresholds]:
+        """The tuned thresholds moved by each pair of offsets, kept inside 0.02..0.98."""
+
+        def moved(tuned: float, offsets: Sequence[float]) -> tuple[float, ...]:
+            return _floats(np.clip([tuned + offset for offset in offsets], 0.02, 0.98))
+
+        seeds = moved(self.thresholds.seed_threshold, self.seed_offsets)
+        foregrounds = moved(self.thresholds.foreground_threshold, self.foreground_offsets)
+        return [
+            self.thresholds._replace(seed_threshold=seed, foreground_threshold=foreground)
+            for seed, foreground in itertools.product(seeds, foregrounds)
+        ]
+
+
+def chosen(candidates: Sequence[Candidate], *, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
+    """The label image (H, W) int32 that a second stage's candidates make at a cutoff, and the promises of
+    its objects (n,)."""
+    views, labels, promised = zip(*candidates, strict=True)
+    trust = [OTHER_VIEW if view else 1.0 for view in views]
+    return second_stage.choose(labels, promised, cutoff=cutoff, trust=trust)
+
+
+def load(thresholds: Path, second: Path | None = None) -> dict[str, ObjectDecoder]:
+    """The decoder `final` and one for each part, which was made without that part's images."""
+    tuned = read_json(thresholds)
+    choices = {"final": tuned["final"], **tuned["parts"]}
+    decoders = {
+        name: ObjectDecoder(tuning.Thresholds(**choice), tuned["options"])
+        for name, choice in choices.items()
+    }
+    if second is None:
+        return decoders
+    return {name: _with_second(decoder, name, second) for name, decoder in decoders.items()}
+
+
+def write_second(path: Path, decoders: dict[str, ObjectDecoder]) -> None:
+    """Write what the second stage adds to each decoder: HDF5, a group a decoder."""
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, decoder in decoders.items():
+            group = file.create_group(name)
+            group.attrs["cutoff"] = decoder.cutoff
+            group.attrs["seed_offsets"] = decoder.seed_offsets
+            group.attrs["foreground_offsets"] = decoder.foreground_offsets
+            for view, forest in enumerate(decoder.forests):
+                for field, values in forest._asdict().items():
+                    stored = values.astype(object) if field == "names" else values
+                    store_array(group, f"view_{view}/{field}", stored)
+
+
+def _with_second(decoder: ObjectDecoder, name: str, path: Path) -> ObjectDecoder:
+    with h5py.File(path, "r") as file:
+        if f"{name}/view_0" not in file:
+            raise UserError(
+                f"{path}: nothing for {name}; it is older than thresholds.json or this version; "
+                f"delete it and make the run again"
+            )
+        group = file[name]
+        forests = tuple(_forest(group[view]) for view in sorted(group))
+        return decoder._replace(
+            forests=forests,
+            cutoff=float(group.attrs["cutoff"]),
+            seed_offsets=_floats(group.attrs["seed_offsets"]),
+            foreground_offsets=_floats(group.attrs.get("foreground_offsets", (0.0,))),
+            n_views=len(forests),
+        )
+
+
+def _floats(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _forest(group: h5py.Group) -> Forest:
+    values = {field: group[field][()] for field in Forest._fields if field != "names"}
+    return Forest(names=group["names"].asstr()[()], **values)

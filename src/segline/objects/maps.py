@@ -1,0 +1,65 @@
+"""Probability maps in HDF5: 8 bit, compressed, one data set an image, written atomically."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from segline.base.errors import UserError
+from segline.base.files import replacing, store_array
+from segline.masks.targets import Channel
+
+
+def write(path: Path, maps: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Write (image_id, probabilities (H, W, n_outputs) in 0..1) pairs, rounded to 1/255."""
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        for image_id, probs in maps:
+            store_array(file, image_id, rounded(probs))
+
+
+def rounded(probs: np.ndarray) -> np.ndarray:
+    """Probabilities in 0..1 as they are stored: uint8, in steps of 1/255."""
+    return np.rint(np.clip(probs, 0, 1) * 255).astype(np.uint8)
+
+
+def foreground(probs: np.ndarray) -> np.ndarray:
+    """Probability (H, W) uint8 of any object, from a map (H, W, n) uint8 of objects."""
+    return 255 - np.ascontiguousarray(probs[..., Channel.BACKGROUND])
+
+
+def ids(path: Path) -> list[str]:
+    with _opened(path) as file:
+        return sorted(file)
+
+
+def read(path: Path, image_id: str) -> np.ndarray:
+    """The map of one image, (H, W, n_outputs) uint8."""
+    with _opened(path) as file:
+        if image_id not in file:
+            raise UserError(f"{path}: no map of image {image_id}; predict again")
+        return file[image_id][()]
+
+
+def read_mean(paths: Sequence[Path], image_id: str) -> np.ndarray:
+    """The mean over several files of one image's map, rounded to uint8."""
+    found = [read(path, image_id).astype(np.uint16) for path in paths]
+    for path, probs in zip(paths, found, strict=True):
+        if probs.shape != found[0].shape:
+            raise UserError(
+                f"{path}: maps of {probs.shape[2]} channels and {paths[0]}: of {found[0].shape[2]}; blend "
+                f"runs with the same outputs and predict.other_scales"
+            )
+    total = sum(found)
+    return np.rint(total / len(paths)).astype(np.uint8)
+
+
+def _opened(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: not a readable HDF5 file ({error})") from None

@@ -1,0 +1,189 @@
+"""What a net learns of a label image, by task: targets and pixel weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from segline.config.stages import TaskTable
+from segline.config.tables import Target, Weights
+from segline.masks import classes as class_images
+from segline.masks import labels, targets, weight_maps
+from segline.masks.classes import Classes
+
+ReadPair = Callable[[int], tuple[np.ndarray, np.ndarray]]
+REGIONS = Classes(("background", "region"))  # of the first net of two stages
+
+
+class Taught(NamedTuple):
+    """What a crop's label image becomes: `target`, `weight` and `distance` of `Sample`, unscaled."""
+
+    target: np.ndarray
+    weight: np.ndarray
+    distance: np.ndarray | None = None
+
+
+Teach = Callable[[np.ndarray], Taught]
+
+
+@dataclass(frozen=True)
+class ObjectTeacher:
+    """Teaches objects: three classes with a border, the U-Net weight map, the distance if wanted.
+
+    `class_weights` (background, object) are those of the weight map.
+    """
+
+    target: Target
+    weights: Weights
+    class_weights: tuple[float, float]
+
+    def __call__(self, truth: np.ndarray) -> Taught:
+        """`truth` (S, S) int32 labels; one that was cut into pieces becomes several objects."""
+        truth = labels.split_components(truth)
+        limits = [*self.target.border_area_px, np.inf]
+        widths = tuple(zip(limits, self.target.border_px, strict=True))
+        return Taught(
+            target=targets.body_border(truth, widths=widths, gap_px=self.target.gap_px),
+            weight=weight_maps.unet_weight_map(
+                truth,
+                w0=self.weights.w0,
+                sigma=self.weights.sigma,
+                class_weights=self.class_weights,
+            ),
+            distance=targets.distance(truth) if self.target.distance else None,
+        )
+
+
+@dataclass(frozen=True)
+class ClassTeacher:
+    """Teaches classes: indices for softmax, channels for sigmoid, weights by class.
+
+    `class_weights` (K,) are by class, the background first. Where classes overlap a pixel has the largest
+    weight of its classes.
+    """
+
+    classes: Classes
+    class_weights: np.ndarray
+
+    def __call__(self, truth: np.ndarray) -> Taught:
+        """`truth` (S, S) int32 is a label image as `segline.masks.classes` defines it."""
+        masks = class_images.masks(truth, self.classes)
+        background, *others = self.class_weights.astype(np.float32)
+        weight = np.where(masks.any(axis=-1), (masks * np.array(others)).max(axis=-1), background)
+        is_softmax = self.classes.activation == "softmax"
+        target = truth if is_softmax else masks
+        return Taught(target=target.astype(np.uint8), weight=weight.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class RegionTeacher:
+    """Teaches every class but the background as one."""
+
+    teach: ClassTeacher
+
+    def __call__(self, truth: np.ndarray) -> Taught:
+        return self.teach(merged(truth))
+
+
+def merged(truth: np.ndarray) -> np.ndarray:
+    """The label image (H, W) int32 of `REGIONS` that one of classes is."""
+    return (truth > 0).astype(np.int32)
+
+
+class Head(Protocol):
+    """What the net of a task puts out and how it is taught."""
+
+    @property
+    def activation(self) -> str:
+        """Of the output `classes`: softmax or sigmoid."""
+        ...
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Channels of the net's outputs by name."""
+        ...
+
+    def teacher(self, read: ReadPair, n_images: int, weights: Weights) -> Teach:
+        """Makes targets and weights; class weights come from all `n_images` images of the fold."""
+        ...
+
+
+@dataclass(frozen=True)
+class ObjectHead:
+    """Background, body and border, and the distance if the target has it."""
+
+    target: Target
+    activation: str = "softmax"
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        return {"classes": 3} | ({"distance": 1} if self.target.distance else {})
+
+    def teacher(self, read: ReadPair, n_images: int, weights: Weights) -> ObjectTeacher:
+        background, body = fold_class_weights(read, n_images, method=weights.class_weights)
+        return ObjectTeacher(self.target, weights, (float(background), float(body)))
+
+
+@dataclass(frozen=True)
+class ClassHead:
+    """A channel for each class, or for each foreground class with sigmoid."""
+
+    classes: Classes
+
+    @property
+    def activation(self) -> str:
+        return self.classes.activation
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        return {"classes": len(self.classes.channels)}
+
+    def teacher(self, read: ReadPair, n_images: int, weights: Weights) -> ClassTeacher:
+        found = fold_class_weights(
+            read, n_images, method=weights.class_weights, classes=self.classes
+        )
+        return ClassTeacher(self.classes, found)
+
+
+class RegionHead(ClassHead):
+    """Regions of any class: the first net of two stages."""
+
+    def __init__(self) -> None:
+        super().__init__(REGIONS)
+
+    def teacher(self, read: ReadPair, n_images: int, weights: Weights) -> RegionTeacher:  # type: ignore[override]
+        def read_merged(row: int) -> tuple[np.ndarray, np.ndarray]:
+            image, truth = read(row)
+            return image, merged(truth)
+
+        return RegionTeacher(super().teacher(read_merged, n_images, weights))
+
+
+def of(task: TaskTable, target: Target) -> Head:
+    """The head of a task's net."""
+    if task.name == "instances":
+        return ObjectHead(target)
+    if task.name == "two_stage":
+        return RegionHead()
+    return ClassHead(Classes(task.classes, task.exclusive))
+
+
+def fold_class_weights(
+    read: ReadPair, n_images: int, *, method: str | Sequence[float], classes: Classes | None = None
+) -> np.ndarray:
+    """Weights (K,) by class, the background first, from the pixels of all images; K = 2 for objects."""
+    count = (lambda truth: class_images.pixel_counts(truth, classes)) if classes else _object_pixels
+    return weight_maps.configured_class_weights(
+        method,
+        n_classes=len(classes) if classes else 2,
+        count=lambda: sum(count(read(row)[1]) for row in range(n_images)),
+    )
+
+
+def _object_pixels(truth: np.ndarray) -> np.ndarray:
+    """Pixels of (background, objects)."""
+    inside = np.count_nonzero(truth)
+    return np.array([truth.size - inside, inside])

@@ -1,0 +1,54 @@
+"""Images with their labels as the sampler wants them, read once and kept while memory lasts."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segline.base.files import read_image, read_labels
+from segline.config.tables import Input
+from segline.masks import resize
+from segline.samples import normalise
+
+CACHE_BYTES = 2**30
+
+
+class PairReader:
+    """Reads row `i` as (image, labels), keeping at most `CACHE_BYTES` in memory.
+
+    The image is `normalise.prepared` by `table`; the labels are brought to its size.
+    """
+
+    def __init__(self, images: pd.DataFrame, *, root: Path, table: Input) -> None:
+        self._image_paths = [root / path for path in images["image"]]
+        self._label_paths = [root / path for path in images["labels"]]
+        self._table = table
+        self._cache: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        with self._lock:
+            if row in self._cache:
+                self._cache.move_to_end(row)
+                return self._cache[row]
+        image = normalise.prepared(read_image(self._image_paths[row]), self._table)
+        labels = read_labels(self._label_paths[row])
+        if self._table.size:
+            labels = resize.nearest(labels, image.shape[:2])
+        pair = image, labels
+        with self._lock:
+            if row not in self._cache:
+                self._cache[row] = pair
+                self._bytes += _size(pair)
+            while self._bytes > CACHE_BYTES and len(self._cache) > 1:
+                self._bytes -= _size(self._cache.popitem(last=False)[1])
+        return pair
+
+
+def _size(pair: tuple[np.ndarray, np.ndarray]) -> int:
+    return sum(array.nbytes for array in pair)

@@ -1,0 +1,166 @@
+"""Settings of a run as files that change only when a setting does: what Make compares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segline.base.errors import UserError
+from segline.base.files import read_json, write_text_if_changed
+from segline.config import places, read, stages
+from segline.config.names import GENERATED_SOLUTION
+from segline.config.places import PRETRAINED, DataFiles, FoldFiles, RunFiles
+from segline.config.stages import RunStage, TrainStage
+from segline.config.tables import Config, Data, Table
+from segline.data import raw_files
+
+
+def run(
+    run: RunFiles,
+    config: Path,
+    settings: str = "",
+    raw: Path | None = None,
+    with_: list[str] = [],  # noqa: B006
+    fresh: bool = False,
+) -> None:
+    """Write a run's settings as files that change only when a setting does.
+
+    They are params/<stage>.json and, for the Makefile, run.mk. `settings` are key=value words; `raw` is a
+    folder of raw files, remembered once it has been read; `with_` names the configs whose maps are
+    averaged with this one's. Refuses to change training settings below a finished model, or the
+    settings of a data set that is made, unless `fresh`.
+    """
+    experiment = read.load(config, settings.split())
+    data = places.dataset(run.root, experiment.data.dataset)
+    for stage in stages.of(experiment):
+        if (
+            not fresh
+            and isinstance(stage, TrainStage)
+            and any(run.folder.glob("fold_*/model.keras"))
+        ):
+            _refuse_change(run.params(TrainStage), stage, f"run {run.name} is trained")
+        if not fresh and isinstance(stage, Data) and data.images.exists():
+            _refuse_change(data.settings, stage, f"data set {data.folder.name} is made")
+    for stage in stages.of(experiment):
+        write_text_if_changed(run.params(type(stage)), stages.text(stage))
+    write_text_if_changed(data.settings, stages.text(experiment.data))
+    members = _members(run, config, experiment, with_)
+    write_text_if_changed(run.params(RunStage), stages.text(members))
+    folder, is_ours = raw_files.folder(run.root, experiment.data.dataset, raw)
+    write_text_if_changed(run.raw, f"{folder}\n")
+    variables = _graph(run, experiment, config, members) | _of_data(
+        data, experiment, folder, is_ours
+    )
+    text = "".join(f"{name} := {value}\n" for name, value in variables.items())
+    write_text_if_changed(run.makefile, text)
+
+
+def _members(run: RunFiles, config: Path, experiment: Config, others: list[str]) -> RunStage:
+    """The folds of this run, or of a blend those of its configs."""
+    shipped = places.shipped(run.root, config.stem)
+    if run.name.endswith(PRETRAINED):
+        if not shipped.folds:
+            known = sorted(sums.parent.name for sums in run.root.glob("pretrained/*/SHA256SUMS"))
+            raise UserError(
+                f"pretrained=1: no weights in {shipped.folder}; shipped are: {' '.join(known)}"
+            )
+        return RunStage(folds={run.name: tuple(shipped.folds)})
+    if not others:
+        return RunStage(folds={run.name: experiment.folds})
+    folds = {name: read.load(config.with_stem(name)).folds for name in others}
+    return RunStage(folds={config.stem: experiment.folds} | folds)
+
+
+def _graph(run: RunFiles, experiment: Config, config: Path, members: RunStage) -> dict[str, str]:
+    """What the Makefile must know of a run; `%` stands for the number of a fold."""
+    fold = run.fold("%")
+    two_stage = experiment.data.task == "two_stage"
+    judged = FoldFiles.class_maps if two_stage else FoldFiles.maps
+    start = _start(run, experiment, config)
+    found = {
+        "task": experiment.data.task,
+        "folds": " ".join(map(str, members.folds.get(run.name, ()))),
+        "all_folds": " ".join(map(str, range(experiment.data.n_folds))),
+        "model": fold.model,
+        "oof": fold.maps("oof"),
+        "test": fold.maps("test"),
+        "classifier": fold.classifier,
+        "oof_classes": fold.class_maps("oof"),
+        "test_classes": fold.class_maps("test"),
+        "oof_maps": _listed(each.maps("oof") for each in run.folds),
+        "test_maps": _listed(each.maps("test") for each in run.folds),
+        "judged_oof": _listed(judged(each, "oof") for each in run.folds),
+        "judged_test": _listed(judged(each, "test") for each in run.folds),
+        "thresholds": run.thresholds,
+        "second": run.second,
+        "fitted": run.second if experiment.tune.second_stage else "",
+        "cv": run.cv,
+        "report": "" if run.name.endswith(PRETRAINED) else run.report,
+        "start": experiment.model.start,
+        "start_model": start.fold("%").model if start else "",
+        "start_options": "pretrained=1"
+        if start and start.name.endswith(PRETRAINED)
+        else "pretrained=",
+    }
+    found |= {f"{name}_settings": run.params(stage) for stage, name in stages.FILES.items()}
+    return {name: str(value) for name, value in found.items()}
+
+
+def _start(run: RunFiles, experiment: Config, config: Path) -> RunFiles | None:
+    """The run whose nets this one starts from; UserError if it cannot be made."""
+    name = experiment.model.start
+    if not name:
+        return None
+    if not config.with_stem(name).exists():
+        raise UserError(f"model.weights={name}: no {config.with_stem(name)}")
+    shipped = places.shipped(run.root, name)
+    absent = sorted(set(experiment.folds) - set(shipped.folds)) if shipped.sums.exists() else []
+    if absent:
+        raise UserError(f"model.weights={name}: {shipped.folder} has no fold {absent[0]}")
+    return places.start(run.root, name)
+
+
+def _of_data(data: DataFiles, experiment: Config, raw: Path, raw_is_ours: bool) -> dict[str, str]:
+    """What the Makefile must know of the data set."""
+    table = experiment.data
+    generate = table.generate if raw_is_ours else ""
+    extra = (places.dataset(data.folder.parents[1], name) for name in experiment.train.extra)
+    found = {
+        "dataset": table.dataset,
+        "images_csv": data.images,
+        "folds_csv": data.folds,
+        "sample": data.sample,
+        "data_settings": data.settings,
+        "raw_changed": "1" if raw_files.changed(raw, data.raw_listing) else "",
+        "generate": generate,
+        "generated": raw / GENERATED_SOLUTION[table.source] if generate else "",
+        "extra": _listed(other.images for other in extra),
+    }
+    return {name: str(value) for name, value in found.items()}
+
+
+def _listed(paths: object) -> str:
+    return " ".join(map(str, paths))  # type: ignore[call-overload]
+
+
+def _refuse_change(path: Path, new: Table, what: str) -> None:
+    if not path.exists():
+        return
+    old = read_json(path)
+    wanted = new.model_dump(mode="json")
+    changes = [f"{key} {before!r} -> {after!r}" for key, before, after in _differences(old, wanted)]
+    if changes:
+        raise UserError(
+            f"{what} with other settings ({'; '.join(changes)}); "
+            f"give the settings by set=, use another config, or replace it with fresh=1"
+        )
+
+
+def _differences(old: dict, new: dict, prefix: str = "") -> list[tuple[str, object, object]]:
+    found: list[tuple[str, object, object]] = []
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += _differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found.append((prefix + key, before, after))
+    return found

@@ -1,0 +1,71 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from segline.base import files
+from segline.base.errors import UserError
+
+
+def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_unchanged_text_keeps_its_time(tmp_path):
+    path = tmp_path / "params.json"
+    assert files.write_text_if_changed(path, "a")
+    before = path.stat().st_mtime_ns
+    assert not files.write_text_if_changed(path, "a")
+    assert path.stat().st_mtime_ns == before
+    assert files.write_text_if_changed(path, "b")
+
+
+def test_copies_are_files_of_their_own(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x").write_text("one")
+    files.copy(tmp_path / "a/x", tmp_path / "b/x")
+    (tmp_path / "a/x").write_text("two")
+    assert (tmp_path / "b/x").read_text() == "one"
+
+
+def test_empty_cells_are_empty_strings(tmp_path):
+    files.write_csv(tmp_path / "t.csv", pd.DataFrame({"a": ["x", ""], "b": [1, 2]}))
+    assert files.read_csv(tmp_path / "t.csv")["a"].tolist() == ["x", ""]
+
+
+def test_a_missing_column_is_named(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match="missing c, found a,b"):
+        files.read_csv(tmp_path / "t.csv", ("a", "c"))
+
+
+@pytest.mark.parametrize(("suffix", "top"), [(".png", 65535), (".tif", 70000)])
+def test_label_images_come_back(tmp_path, suffix, top):
+    labels = np.array([[0, 1, 2], [3, top, 0]], np.int32)
+    files.write_labels(tmp_path / f"l{suffix}", labels)
+    back = files.read_labels(tmp_path / f"l{suffix}")
+    assert back.dtype == np.int32
+    assert back.tolist() == labels.tolist()
+
+
+def test_more_labels_than_a_png_holds_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="label 70000 does not fit"):
+        files.write_labels(tmp_path / "l.png", np.array([[70000]]))
+
+
+def test_rgb_order_survives(tmp_path):
+    image = np.zeros((2, 3, 3), np.uint8)
+    image[0, 0] = (255, 10, 20)
+    files.write_image(tmp_path / "i.png", image)
+    assert files.read_image(tmp_path / "i.png").tolist() == image.tolist()
+
+
+def test_a_corrupt_image_is_one_clear_line(tmp_path):
+    (tmp_path / "i.png").write_bytes(b"\x89PNG rubbish")
+    with pytest.raises(UserError, match=r"i\.png: not a readable image"):
+        files.read_image(tmp_path / "i.png")

@@ -1,0 +1,43 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from segline.base import files
+from segline.base.errors import UserError
+from segline.data import tables
+
+
+def data_set(root, name, seeds):
+    """images.csv of one image a seed; equal seeds have equal pixels."""
+    rows = []
+    for number, seed in enumerate(seeds):
+        path = root / name / f"{number}.png"
+        image = np.random.default_rng(seed).integers(0, 256, (8, 9, 3), np.uint8)
+        files.write_image(path, image)
+        rows.append((f"{name}{number}", "train", str(path), "", 8, 9, 0, "m", f"g{number}"))
+    rows.append((f"{name}t", "test", "", "", 8, 9, 0, "m", "t"))
+    table = pd.DataFrame(rows, columns=list(tables.IMAGE_COLUMNS))
+    files.write_csv(root / name / "images.csv", table)
+    return root / name / "images.csv"
+
+
+@pytest.fixture
+def train(tmp_path):
+    table = tables.read_images(data_set(tmp_path, "own", [1, 2, 3]))
+    return table[table["split"] == "train"].assign(fold=[0, 0, 1])
+
+
+def test_extra_images_are_in_no_fold(train, tmp_path):
+    both = tables.with_extra(train, [data_set(tmp_path, "more", [4, 5])])
+    assert both["image_id"].tolist() == ["own0", "own1", "own2", "more0", "more1"]
+    assert both["fold"].tolist() == [0, 0, 1, -1, -1]
+
+
+def test_an_extra_image_that_is_held_out_elsewhere_is_refused(train, tmp_path):
+    extra = data_set(tmp_path, "more", [4, 3])
+    with pytest.raises(UserError, match=r"pixels of .*2\.png, which is held out in fold 1"):
+        tables.with_extra(train, [extra])
+
+
+def test_without_extra_sets_nothing_changes(train):
+    assert tables.with_extra(train, []).equals(train.reset_index(drop=True))

@@ -1,0 +1,116 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from segline.objects import thresholds
+from segline.objects.thresholds import Thresholds
+
+AXES = {
+    "seed_threshold": (0.3, 0.5, 0.7),
+    "foreground_threshold": (0.4, 0.6),
+    "min_size_px": (1, 20),
+}
+
+
+def touching_discs():
+    """Two discs that touch, and a map of three classes that knows their border."""
+    y, x = np.mgrid[:40, :60]
+    left, right = (((y - 20) ** 2 + (x - cx) ** 2) for cx in (20, 39))
+    truth = np.where(left < 100, 1, np.where(right < 100, 2, 0))
+    body = (left < 64) | (right < 64)
+    probs = np.zeros((40, 60, 3), np.uint8)
+    probs[..., 1] = np.where(body, 220, 0)
+    probs[..., 2] = np.where((truth > 0) & ~body, 220, 0)
+    probs[..., 0] = 255 - probs[..., 1] - probs[..., 2]
+    return truth, probs
+
+
+def test_watershed_of_the_three_classes_finds_both_discs():
+    truth, probs = touching_discs()
+    assert np.array_equal(thresholds.instances(probs, Thresholds(0.5, 0.5, 10)), truth)
+
+
+def test_the_foreground_threshold_sets_the_outline_not_the_class_argmax():
+    truth, probs = touching_discs()
+    ring = (truth == 0) & (thresholds.instances(probs, Thresholds(0.5, 0.5, 1)) == 0)
+    y, x = np.mgrid[:40, :60]
+    ring &= (y - 20) ** 2 + (x - 20) ** 2 < 121
+    probs[ring] = (140, 0, 115)  # background is the likeliest class, the foreground has .45
+    assert not (thresholds.instances(probs, Thresholds(0.5, 0.5, 1))[ring]).any()
+    assert (thresholds.instances(probs, Thresholds(0.5, 0.4, 1))[ring] == 1).all()
+
+
+def test_the_grid_has_every_combination_with_the_last_axis_fastest():
+    choices = thresholds.grid(AXES)
+    assert len(choices) == 12
+    assert choices[:3] == [(0.3, 0.4, 1), (0.3, 0.4, 20), (0.3, 0.6, 1)]
+
+
+def test_grid_scores_see_the_truth():
+    truth, probs = touching_discs()
+    scores = thresholds.grid_scores(truth, probs, thresholds.grid(AXES), fill_holes=True)
+    assert scores.tolist() == [1.0] * 12
+    worse = thresholds.grid_scores(truth, probs, [Thresholds(0.5, 0.5, 400)], fill_holes=True)
+    assert worse.tolist() == [0.0]
+
+
+def test_without_a_surface_touching_discs_are_one_object():
+    _, probs = touching_discs()
+    assert thresholds.instances(probs, Thresholds(0.5, 0.5, 10), surface="none").max() == 1
+
+
+def test_the_surface_that_is_flooded_can_be_the_distance():
+    truth, probs = touching_discs()
+    y, x = np.mgrid[:40, :60]
+    depth = np.maximum(10 - np.hypot(y - 20, x - 20), 10 - np.hypot(y - 20, x - 39)).clip(0) * 25
+    probs = np.dstack([probs, depth.astype(np.uint8)])
+    probs[..., 1], probs[..., 2] = 255 - probs[..., 0], 0  # body alone would be one object
+    assert thresholds.instances(probs, Thresholds(0.5, 0.5, 10)).max() == 1
+    found = thresholds.instances(probs, Thresholds(0.5, 0.5, 10), surface="distance")
+    assert (found != truth).mean() < 0.01
+    assert found.max() == 2
+
+
+def test_a_broad_optimum_beats_a_sharp_one():
+    axes = {"seed_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), "foreground_threshold": (0.5,)}
+    axes["min_size_px"] = (1,)
+    mean = np.array([0.0, 0.62, 0.0, 0.5, 0.6, 0.58, 0.5])
+    assert thresholds.best(np.stack([mean, mean]), axes).seed_threshold == 0.5
+
+
+def test_parts_are_the_folds():
+    images = pd.DataFrame({"fold": [0, 1, 1], "group": list("abc"), "modality": "m"})
+    assert thresholds.parts(images).tolist() == ["fold 0", "fold 1", "fold 1"]
+
+
+def test_one_fold_is_halved_by_whole_groups():
+    groups = ["a"] * 4 + ["b"] * 3 + ["c"] * 2 + ["d"]
+    images = pd.DataFrame({"fold": 0, "group": groups, "modality": "m"})
+    halves = thresholds.parts(images)
+    assert halves.groupby(images["group"]).nunique().max() == 1
+    assert sorted(halves.value_counts()) == [5, 5]
+
+
+def test_halving_needs_two_groups():
+    images = pd.DataFrame({"fold": 0, "group": ["a", "a"], "modality": "m"})
+    with pytest.raises(ValueError, match="one group"):
+        thresholds.parts(images)
+
+
+@pytest.mark.parametrize("folds", [[0, 0, 0, 0], [0, 1, 0, 1]])
+def test_a_kind_never_trained_on_is_a_part_that_nothing_is_fitted_on(folds):
+    images = pd.DataFrame({"fold": folds, "group": list("abcd"), "modality": ["m", "m", "n", "n"]})
+    names = thresholds.parts(images, unseen=["n"])
+    assert (names == thresholds.UNSEEN).tolist() == [False, False, True, True]
+    assert names[:2].nunique() == 2
+    assert thresholds.fitted_on(names, "final").tolist() == [True, True, False, False]
+    assert thresholds.fitted_on(names, names[0]).tolist() == [False, True, False, False]
+    assert thresholds.fitted_on(names, thresholds.UNSEEN).tolist() == [True, True, False, False]
+
+
+def test_every_part_is_fitted_without_its_own_rows():
+    names = pd.Series(["fold 1", "fold 0", "fold 1", thresholds.UNSEEN])
+    assert thresholds.cross_fitted(names, lambda rows: np.flatnonzero(rows).tolist()) == {
+        "final": [0, 1, 2],
+        "parts": {"fold 0": [0, 2], "fold 1": [1], thresholds.UNSEEN: [0, 1, 2]},
+    }

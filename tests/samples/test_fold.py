@@ -1,0 +1,59 @@
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from segline.base.errors import UserError
+from segline.config.stages import Training, TrainStage
+from segline.config.tables import Weights
+from segline.samples.fold import samplers
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Two folds of two modalities, whose images are bright or dark all over."""
+    rows = []
+    for number, (fold, modality) in enumerate([(0, "a"), (0, "b"), (1, "a"), (1, "b")]):
+        labels = np.zeros((64, 64), np.uint16)
+        labels[8:24, 8:24] = number + 1
+        image = np.dstack([np.where(labels, 200, 10)] * 3).astype(np.uint8)
+        paths = [str(tmp_path / f"{kind}{number}.png") for kind in ("image", "labels")]
+        cv2.imwrite(paths[0], image)
+        cv2.imwrite(paths[1], labels)
+        rows.append((*paths, 64, 64, modality, fold))
+    columns = ["image", "labels", "height", "width", "modality", "fold"]
+    return pd.DataFrame(rows, columns=columns).assign(image_id=list("wxyz"))
+
+
+def settings(weights=None, **train):
+    return TrainStage(train=Training(crop_px=64, **train), weights=weights or Weights())
+
+
+def test_the_held_out_fold_is_not_trained_on(table):
+    fitting, held_out = samplers(table, 0, settings())
+    assert fitting.n_images == held_out.n_images == 2
+
+
+def test_a_modality_can_be_left_out_of_training_and_is_still_scored(table):
+    fitting, held_out = samplers(table, 0, settings(without=("b",)))
+    assert (fitting.n_images, held_out.n_images) == (1, 2)
+
+
+def test_images_to_skip_are_not_trained_on_and_are_still_validated(table):
+    fitting, held_out = samplers(table, 0, settings(skip=("x", "z")))
+    assert (fitting.n_images, held_out.n_images) == (1, 2)
+
+
+def test_a_modality_that_is_not_there_is_named(table):
+    with pytest.raises(UserError, match="no modality c in the data; there are a, b"):
+        samplers(table, 0, settings(without=("c",)))
+
+
+def test_class_weights_come_from_the_whole_training_fold(table):
+    weighted = settings(Weights(class_weights="total_over_class", w0=0.0))
+    fitting, _ = samplers(table, 0, weighted)
+    sample = fitting(0, 0)
+    values = np.unique(sample.weight / fitting.weight_scale)
+    pixels, objects = 2 * 64 * 64, 2 * 16 * 16
+    expected = [pixels / (pixels - objects), pixels / objects]
+    assert np.abs(values[:, None] - expected).min(axis=1).max() < 1e-4

@@ -1,0 +1,158 @@
+"""One fold's net through its stages: trained, predicting, packed for the repository and unpacked."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import runs
+from segline import shipped
+from segline.base import checksums, files
+from segline.base.errors import UserError
+from segline.config import read, stages
+from segline.config.places import ShippedFiles
+from segline.config.stages import TrainedStage, TrainStage
+from segline.config.tables import Model, Predict
+from segline.objects import maps
+from segline.stages import pack, predict, train, unpack
+from segline.tasks import segmenter
+
+CONFIG = """
+data = { dataset = "squares", n_folds = 2 }
+model = { width = 4, depth = 1, stem = 2 }
+predict = { symmetries = 2 }
+[train]
+folds = [0]
+crop_px = 32
+batch_size = 2
+epochs = 2
+crops_per_epoch = 4
+validation_crops = 2
+precision = "float32"
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("configs") / "small.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(config, tmp_path_factory):
+    """A run of one fold that is trained; its maps and figures are made up."""
+    root = tmp_path_factory.mktemp("root")
+    made = runs.judged(root, [(4, 4)] * 8, name="small", config=read.load(config))
+    train.run(made, fold=0)
+    return made
+
+
+@pytest.fixture(scope="module")
+def packed(run, config):
+    out = ShippedFiles(run.root / "pretrained/small")
+    files.write_text(out.weights(7), "of an earlier run")
+    pack.run(run, config, out.folder)
+    return out
+
+
+def test_what_training_leaves(run):
+    fold = run.fold(0)
+    trained = stages.read(fold.settings, TrainedStage)
+    settings = run.settings(TrainStage)
+    assert trained == TrainedStage(**dict(settings), precision="float32", start=None)
+    assert files.read_csv(fold.history)["epoch"].tolist() == [1, 2]
+    assert fold.model.exists()
+    record = files.read_json(run.provenance)
+    assert (record["data_hash"], record["precision"]) == ("h", "float32")
+
+
+def test_a_fold_that_is_not_there_is_refused(run):
+    with pytest.raises(UserError, match=r"folds.csv: no fold 7; folds here: 0, 1"):
+        train.run(run, fold=7)
+
+
+def test_maps_of_the_held_out_and_of_the_test_images(run):
+    for split, ids in (("oof", ["i0", "i1", "i4", "i5"]), ("test", ["t"])):
+        predict.run(run, fold=0, split=split)
+        path = run.fold(0).maps(split)
+        assert maps.ids(path) == ids
+        probs = maps.read(path, ids[0])
+        assert probs.shape == (runs.SIDE, runs.SIDE, 3)
+        assert np.abs(probs.sum(axis=-1, dtype=int) - 255).max() <= 2
+
+
+def test_what_a_run_with_the_same_settings_has_made_is_copied(run, config, capsys):
+    predict.run(run, fold=0, split="oof")
+    again = runs.write(run.root.parent, read.load(config), name="again")
+    capsys.readouterr()
+    train.run(again, fold=0)
+    predict.run(again, fold=0, split="oof")
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{again.fold(0).folder}: the same settings as {run.fold(0).folder}, copied" in said
+    assert "the same model and settings as" in said
+    for ours, theirs in (
+        (again.fold(0).model, run.fold(0).model),
+        (again.fold(0).maps("oof"), run.fold(0).maps("oof")),
+    ):
+        assert ours.read_bytes() == theirs.read_bytes()
+    runs.change(again, Predict, symmetries=1)
+    predict.run(again, fold=0, split="oof")
+    assert "copied" not in capsys.readouterr().out
+
+
+def test_a_packed_run_has_weights_figures_and_a_card(run, packed):
+    assert sorted(path.name for path in packed.folder.iterdir()) == [
+        *("README.md", "SHA256SUMS", "cv.json", "fold_0.h5"),
+        *("predict.json", "scores.csv", "thresholds.json"),
+    ]
+    checksums.check_sums(packed.sums)
+    assert stages.read(packed.predict, Predict) == run.settings(Predict)
+    card = packed.card.read_text()
+    for words in (
+        "# Weights of `config=small`",
+        "| all | 1.000 ± 0.000 | 4 |",
+        'data = { dataset = "squares", n_folds = 2 }',
+        f"{checksums.sha256(packed.weights(0))}  fold_0.h5",
+    ):
+        assert words in card
+
+
+def test_a_run_that_is_not_finished_is_not_packed(run, config, tmp_path):
+    with pytest.raises(UserError, match="no finished run; make submit config=small first"):
+        pack.run(runs.write(tmp_path, read.load(config)), config, tmp_path / "out")
+
+
+def test_an_unpacked_net_predicts_the_same(run, packed, config):
+    pretrained = runs.write(run.root.parent, read.load(config), name="small-pretrained")
+    unpack.run(pretrained, fold=0, shipped=packed.folder)
+    for each in (run, pretrained):
+        predict.run(each, fold=0, split="oof")
+    found, expected = (maps.read(each.fold(0).maps("oof"), "i4") for each in (pretrained, run))
+    assert np.array_equal(found, expected)
+
+
+def test_weights_of_other_settings_are_refused(run, packed, config):
+    wider = runs.write(run.root.parent, read.load(config), name="wider-pretrained")
+    runs.change(wider, TrainStage, model=Model(width=6, depth=1, stem=2))
+    with pytest.raises(UserError, match=r"trained with other settings than the config's \(model\)"):
+        unpack.run(wider, fold=0, shipped=packed.folder)
+
+
+def test_a_model_segments_alike_from_its_run_and_as_packed(run, packed):
+    image = runs.PALETTE[runs.squares(4)]
+    expected = segmenter.of_run(run).segment(image)
+    assert np.array_equal(shipped.load(packed.folder).segment(image), expected)
+    files.write_text(run.makefile, "")
+    assert np.array_equal(shipped.load(run.folder).segment(image), expected)
+
+
+def test_a_name_of_no_weights_lists_those_there_are(packed, tmp_path, monkeypatch):
+    there = ShippedFiles(tmp_path / "data/pretrained/small")
+    shutil.copytree(packed.folder, there.folder)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"smal: neither shipped weights \(there are .*small"):
+        shipped.load("smal")
+    there.weights(0).write_bytes(b"changed")
+    with pytest.raises(UserError, match=r"fold_0\.h5: differs from"):
+        shipped.load("small")

@@ -1,0 +1,188 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segline.base import files
+from segline.base.errors import UserError
+from segline.config import read, stages
+from segline.config.places import RunFiles
+from segline.config.stages import RunStage, TrainStage, TuneStage
+from segline.config.tables import Data, Predict
+from segline.stages import data, settings
+
+CONFIG = """
+data = { dataset = "cells", n_folds = 3 }
+train = { folds = [0, 2], epochs = 5 }
+predict = { symmetries = 4 }
+"""
+RUN, RAW = RunFiles(Path("data/runs/mine")), Path("my raw")
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path, monkeypatch):
+    """The config `mine`, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("configs/mine.toml")
+    files.write_text(path, CONFIG)
+    return path
+
+
+@pytest.fixture
+def raw(config):
+    """A folder with a space in its name, whose files are in the layout `folders`."""
+    files.write_text(
+        config,
+        'data = { dataset = "cells", task = "semantic", source = "folders", classes = ["b", "c"] }\n'
+        'input = { mode = "grey" }\n',
+    )
+    rng = np.random.default_rng(0)
+    for name in "abc":
+        image = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        files.write_image(RAW / f"images/{name}.png", image)
+        files.write_image(RAW / f"masks/{name}.png", (image[..., 0] > 200).astype(np.uint8))
+    files.write_image(RAW / "test_images/t.png", rng.integers(0, 256, (16, 16, 3), dtype=np.uint8))
+    return RAW
+
+
+def variables(run=RUN):
+    """What run.mk tells Make."""
+    lines = [line.split(" :=") for line in run.makefile.read_text().splitlines()]
+    return {name: value.strip() for name, value in lines}
+
+
+def test_settings_of_each_stage_are_written(config):
+    settings.run(RUN, config, settings="tune.fill_holes=false predict.symmetries=2")
+    made = read.load(config, ["tune.fill_holes=false", "predict.symmetries=2"])
+    for stage in stages.of(made):
+        assert RUN.settings(type(stage)) == stage
+    assert RUN.settings(TuneStage).fill_holes is False
+    assert RUN.settings(RunStage) == RunStage(folds={"mine": (0, 2)})
+    assert stages.read(RUN.data.settings, Data) == made.data
+
+
+def test_run_mk_has_what_make_must_know(config):
+    settings.run(RUN, config)
+    found = variables()
+    assert (found["task"], found["folds"], found["all_folds"]) == ("instances", "0 2", "0 1 2")
+    assert found["model"] == "data/runs/mine/fold_%/model.keras"
+    assert found["judged_oof"] == "data/runs/mine/fold_0/oof.h5 data/runs/mine/fold_2/oof.h5"
+    assert found["images_csv"] == "data/interim/cells/images.csv"
+    assert found["train_settings"] == "data/runs/mine/params/train.json"
+    assert (found["fitted"], found["start"], found["raw_changed"]) == ("", "", "")
+    settings.run(RUN, config, settings="tune.second_stage=true")
+    assert variables()["fitted"] == "data/runs/mine/second.h5"
+
+
+def test_files_keep_their_time_unless_a_setting_changes(config):
+    settings.run(RUN, config)
+    before = {path: path.stat().st_mtime_ns for path in RUN.folder.rglob("*") if path.is_file()}
+    settings.run(RUN, config, settings="predict.symmetries=8")
+    after = {path: path.stat().st_mtime_ns for path in before}
+    assert [path for path in before if after[path] != before[path]] == [RUN.params(Predict)]
+
+
+def test_of_a_setting_that_is_given_twice_the_last_holds(config):
+    settings.run(RUN, config, settings="train.epochs=3 weights.w0=1 train.epochs=7")
+    assert RUN.settings(TrainStage).train.epochs == 7
+
+
+def test_a_training_setting_under_a_finished_model_is_refused(config):
+    settings.run(RUN, config)
+    files.write_text(RUN.fold(2).model, "a net")
+    before = RUN.params(TrainStage).read_bytes()
+    settings.run(RUN, config, settings="predict.symmetries=1")
+    with pytest.raises(UserError, match=r"run mine is trained .*\(train.epochs 5 -> 6\)") as caught:
+        settings.run(RUN, config, settings="train.epochs=6")
+    assert "fresh=1" in str(caught.value)
+    assert RUN.params(TrainStage).read_bytes() == before
+    settings.run(RUN, config, settings="train.epochs=6", fresh=True)
+    assert RUN.settings(TrainStage).train.epochs == 6
+
+
+def test_settings_of_a_data_set_that_is_made_are_refused(config):
+    settings.run(RUN, config)
+    files.write_text(RUN.data.images, "")
+    with pytest.raises(UserError, match="data set cells is made .*fold_seed 0 -> 1"):
+        settings.run(RunFiles(RUN.folder.with_name("other")), config, settings="data.fold_seed=1")
+
+
+def test_a_blend_has_the_folds_of_its_members(config):
+    files.write_text(config.with_stem("more"), 'extends = "mine"\n[train]\nfolds = [1]\n')
+    blend = RunFiles(RUN.folder.with_name("mine+more"))
+    settings.run(blend, config, with_=["more"])
+    assert blend.settings(RunStage) == RunStage(folds={"mine": (0, 2), "more": (1,)})
+    found = variables(blend)
+    assert found["folds"] == ""
+    assert found["test_maps"].split() == [
+        *("data/runs/mine/fold_0/test.h5", "data/runs/mine/fold_2/test.h5"),
+        "data/runs/more/fold_1/test.h5",
+    ]
+
+
+def test_a_run_of_shipped_weights_has_their_folds(config):
+    run = RunFiles(RUN.folder.with_name("mine-pretrained"))
+    files.write_text(Path("data/pretrained/other/SHA256SUMS"), "")
+    with pytest.raises(UserError, match="no weights in data/pretrained/mine; shipped are: other"):
+        settings.run(run, config)
+    for fold in (0, 1):
+        files.write_text(Path(f"data/pretrained/mine/fold_{fold}.h5"), "")
+    settings.run(run, config)
+    assert run.settings(RunStage) == RunStage(folds={"mine-pretrained": (0, 1)})
+    assert (variables(run)["folds"], variables(run)["report"]) == ("0 1", "")
+
+
+def test_the_net_that_a_run_starts_from(config):
+    first = 'data = { dataset = "cells", n_folds = 3 }\ntrain = { folds = [0, 1] }\n'
+    files.write_text(config.with_stem("first"), first)
+    settings.run(RUN, config, settings="model.weights=first")
+    assert variables()["start_model"] == "data/runs/first/fold_%/model.keras"
+    assert variables()["start_options"] == "pretrained="
+    for name in ("SHA256SUMS", "fold_0.h5"):
+        files.write_text(Path("data/pretrained/first") / name, "")
+    with pytest.raises(UserError, match="model.weights=first: data/pretrained/first has no fold 2"):
+        settings.run(RUN, config, settings="model.weights=first")
+    settings.run(RUN, config, settings="model.weights=first train.folds=0")
+    assert variables()["start_model"] == "data/runs/first-pretrained/fold_%/model.keras"
+    assert variables()["start_options"] == "pretrained=1"
+    with pytest.raises(UserError, match="model.weights=frist: no configs/frist.toml"):
+        settings.run(RUN, config, settings="model.weights=frist")
+
+
+def test_a_generator_fills_the_projects_own_raw_folder_alone(config):
+    settings.run(RUN, config, settings="data.generate=demo")
+    assert variables()["generate"] == "demo"
+    assert variables()["generated"] == "data/raw/cells/stage1_solution.csv"
+    RAW.mkdir()
+    settings.run(RUN, config, settings="data.generate=demo", raw=RAW)
+    assert (variables()["generate"], variables()["generated"]) == ("", "")
+
+
+def test_a_raw_folder_that_does_not_exist_is_refused(config):
+    with pytest.raises(UserError, match="raw=my raw: no such folder"):
+        settings.run(RUN, config, raw=RAW)
+    assert not RUN.makefile.exists()
+
+
+def test_a_change_in_a_remembered_raw_folder_is_noticed(config, raw):
+    settings.run(RUN, config, raw=raw)
+    assert RUN.raw.read_text() == "my raw\n"
+    data.run(RUN)
+    settings.run(RUN, config)
+    assert RUN.raw.read_text() == "my raw\n"
+    assert variables()["raw_changed"] == ""
+    (raw / "masks/a.png").touch()
+    settings.run(RUN, config)
+    assert "raw_changed := 1\n" in RUN.makefile.read_text()
+    data.run(RUN)
+    settings.run(RUN, config)
+    assert variables()["raw_changed"] == ""
+
+
+def test_a_folder_that_failed_to_be_read_is_not_remembered(config, raw):
+    (raw / "masks/b.png").unlink()
+    settings.run(RUN, config, raw=raw)
+    with pytest.raises(UserError, match=r"1 images without mask \(first my raw/images/b.png\); an"):
+        data.run(RUN)
+    settings.run(RUN, config)
+    assert RUN.raw.read_text() == "data/raw/cells\n"

@@ -1,0 +1,197 @@
+"""Tuning, scores and submissions of class masks, on made-up maps."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import runs
+from segline import tasks
+from segline.base import files
+from segline.base.errors import UserError
+from segline.config.stages import TaskTable
+from segline.config.tables import Config
+from segline.stages import cv, score, submit, tune, validate
+from segline.tasks import semantic as semantic_task
+
+N_IMAGES, SHAPE = 8, (24, 30)
+KINDS = {
+    "binary": {"classes": ["background", "iris"], "exclusive": True},
+    "softmax": {"classes": ["background", "road", "car"], "exclusive": True},
+    "overlapping": {"classes": ["background", "road", "car"], "exclusive": False},
+}
+
+
+def scene(kind, number):
+    """Labels, and a map that is right where it exceeds .3 (binary, road) and .65 (car)."""
+    rng = np.random.default_rng(number)
+    road, car = np.zeros((2, *SHAPE), bool)
+    road[2:20, 3 : 9 + number] = True
+    if number % 2:
+        car[8:12, 5:11] = True
+    noise = rng.integers(0, 20, SHAPE)
+    if kind == "softmax":
+        labels = np.where(car, 2, road.astype(int))
+        probs = 30 + 160 * (labels[..., None] == np.arange(3)) + noise[..., None]
+        return labels, probs.astype(np.uint8)
+    first = np.where(road, 85, 40) + noise  # .33 against .24 at most
+    if kind == "binary":
+        return road.astype(int), first[..., None].astype(np.uint8)
+    second = np.where(car, 200, 130) + noise
+    return road + 2 * car, np.dstack([first, second]).astype(np.uint8)
+
+
+def task_of(kind):
+    return tasks.of(TaskTable(name="semantic", **KINDS[kind]))
+
+
+@pytest.fixture(params=list(KINDS))
+def made(tmp_path, request, monkeypatch):
+    """A run, the kind of its classes and their task."""
+    kind = request.param
+    monkeypatch.setattr(semantic_task, "pooled", runs.in_process)
+    grids = {"class_threshold": [k / 20 for k in range(1, 20)], "class_scale": [0.25, 0.5, 1, 2]}
+    data = {"task": "semantic", "source": "folders", "n_folds": 2} | KINDS[kind]
+    tables = {"data": data, "input": {"mode": "rgb"}, "tune": grids}
+    run = runs.write(tmp_path, Config.model_validate(tables))
+
+    def part(which, numbers):
+        return {f"i{number}": scene(kind, number)[which] for number in numbers}
+
+    labels = [part(0, range(N_IMAGES)), part(0, [N_IMAGES])]
+    runs.write_data(run.data, *labels, modalities=("all",), stratum="s", validation=0)
+    runs.write_maps(run, part(1, range(N_IMAGES)), part(1, [N_IMAGES]))
+    task = task_of(kind)
+    files.write_csv(run.data.sample, task.submission([("i8", np.zeros(SHAPE, int))]))
+    tune.run(run)
+    cv.run(run)
+    return SimpleNamespace(run=run, kind=kind, task=task)
+
+
+def test_sigmoid_channels_have_a_threshold_each_and_softmax_classes_a_factor(made):
+    tuned = files.read_json(made.run.thresholds)
+    assert sorted(tuned["parts"]) == ["fold 0", "fold 1"]
+    assert tuned["task"]["name"] == "semantic"
+    expected = {
+        "binary": {"thresholds": [0.3]},
+        "overlapping": {"thresholds": [0.3, 0.65]},
+        "softmax": {"scales": [1, 1, 1]},
+    }
+    ((key, values),) = expected[made.kind].items()
+    assert tuned["final"] == {key: pytest.approx(values)}
+
+
+def test_softmax_thresholds_of_an_older_version_are_the_plain_argmax(tmp_path):
+    nothing = {"thresholds": None}
+    (tmp_path / "old.json").write_text(json.dumps({"final": nothing, "parts": {"half 0": nothing}}))
+    labels, probs = scene("softmax", 1)
+    for decoder in task_of("softmax").decoders(tmp_path / "old.json", None).values():
+        assert np.array_equal(decoder(probs), labels)
+
+
+def test_right_maps_score_one(made):
+    summary, rows = files.read_json(made.run.cv), pd.read_csv(made.run.scores)
+    assert (rows[["dice", "iou", "accuracy"]] == 1).all(axis=None)
+    assert (summary["mean"], summary["iou"], summary["accuracy"]) == (1, 1, 1)
+    assert summary["pooled_mean_iou"] == 1
+    assert (summary["n_images"], summary["n_groups"], summary["folds"]) == (8, 4, [0, 1])
+    assert {name: part["n_true"] for name, part in summary["per_class"].items()} == (
+        {"iris": 8} if made.kind == "binary" else {"road": 8, "car": 4}
+    )
+    assert ("auc" in summary, "map" in summary) == (made.kind == "binary",) * 2
+
+
+def scored(submission, solution):
+    """What the stage `score` writes."""
+    out = submission.with_suffix(".score.json")
+    score.run(submission=submission, solution=solution, json=out)
+    return files.read_json(out)
+
+
+def test_a_submission_is_valid_and_scores_one(made, capsys, tmp_path):
+    labels, _ = scene(made.kind, 8)
+    solution = made.task.submission([("i8", labels)])
+    solution["Height"], solution["Width"], solution["Usage"] = *SHAPE, "Public"
+    files.write_csv(tmp_path / "solution.csv", solution)
+    out = tmp_path / "submission.csv"
+    submit.run(made.run, out)
+    header, *rows = out.read_text().splitlines()
+    if made.kind == "binary":
+        assert header == "ImageId,EncodedPixels"
+        assert len(rows) == 1
+    else:
+        assert header == "ImageId,ClassId,EncodedPixels"
+        assert [row[:5] for row in rows] == ["i8,1,", "i8,2,"]
+        assert rows[1] == "i8,2,"  # no car there
+    validate.run(submission=out, sample=made.run.data.sample, images=None)
+    result = scored(out, tmp_path / "solution.csv")
+    assert (result["dice"], result["iou"], result["mean"], result["n_images"]) == (1, 1, 1, 1)
+    assert ("per_threshold" in result) == (made.kind == "binary")
+    assert "Dice 1.0000" in capsys.readouterr().out
+
+
+def test_scores_of_wrong_masks_by_hand():
+    matrices = np.array([[[4, 1], [1, 2]], [[8, 0], [0, 0]], [[6, 0], [2, 0]]])
+    found = semantic_task.class_scores(matrices, ["a", "b", "c"])
+    assert found["dice_a"] == pytest.approx(4 / 6)
+    assert (found["dice_b"], found["dice_c"]) == (1, 0)
+    assert found["iou"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert "ap" not in found
+    assert semantic_task.class_scores(matrices[:1], ["a"])["ap"] == 0  # IoU .5 is not above .5
+
+
+def csv(path, text):
+    path.write_text(text)
+    return path
+
+
+SAMPLE = "ImageId,ClassId,EncodedPixels\na,1,\na,2,\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,1,1 2\n", "1 of 2 rows are missing, first image a, class 2"),
+        ("a,1,\na,2,\nb,1,\n", "1 rows do not belong to the set, first image b, class 1"),
+        ("a,1,\na,1,1 1\na,2,\n", "image a, class 1 has two rows; join them"),
+        ("a,1,\na,x,\n", "image a: ClassId must be a whole number from 1, found 'x'"),
+        ("a,1,1 2 2 1\na,2,\n", "image a, class 1: .*overlaps"),
+    ],
+)
+def test_a_fault_names_file_image_and_class(tmp_path, rows, message):
+    sample = csv(tmp_path / "sample.csv", SAMPLE)
+    path = csv(tmp_path / "s.csv", "ImageId,ClassId,EncodedPixels\n" + rows)
+    with pytest.raises(UserError, match=message) as caught:
+        validate.run(submission=path, sample=sample)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_score_by_class_is_that_of_the_masks(tmp_path):
+    solution = csv(
+        tmp_path / "y.csv",
+        "ImageId,ClassId,EncodedPixels,Height,Width,Usage\na,1,1 4,4,4,Public\n"
+        "c,2,3 1,4,4,Public\nb,1,1 1,4,4,Ignored\n",
+    )
+    rows = "a,2,9 1\na,1,1 2\nc,1,\nc,2,3 1\n"  # the solution has no row for a,2 and c,1
+    path = csv(tmp_path / "s.csv", "ImageId,ClassId,EncodedPixels\n" + rows)
+    result = scored(path, solution)
+    assert result["per_class"]["1"]["dice"] == pytest.approx((4 / 6 + 1) / 2)
+    assert result["per_class"]["1"]["pooled_iou"] == 0.5
+    assert result["per_class"]["2"]["dice"] == 0.5
+    assert result["per_image"] == {"a": pytest.approx(1 / 3), "c": 1}
+    assert result["n_images"] == 2
+
+
+def test_binary_masks_keep_the_competitions_score(tmp_path):
+    solution = csv(
+        tmp_path / "y.csv",
+        "ImageId,EncodedPixels,Height,Width,Usage\na,1 4,4,4,Public\nb,,4,4,Public\n",
+    )
+    path = csv(tmp_path / "s.csv", "ImageId,EncodedPixels\na,1 3\nb,\n")
+    result = scored(path, solution)
+    assert result["mean"] == pytest.approx((0.5 + 1) / 2)  # IoU .75 passes .5 to .7
+    assert result["iou"] == pytest.approx((0.75 + 1) / 2)
+    assert len(result["per_threshold"]) == 10
