@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from benchmarks.kernels import KERNELS
 
 from benchmarks import peers, scenes
-from benchmarks.kernels import KERNELS
 from segline.metrics import instances
 
 SCENE = scenes.scene(8, 96)

@@ -59,7 +59,7 @@ def test_each_region_gets_its_class_and_false_ones_the_background(judged):
 def test_the_region_net_learns_every_class_as_one():
     head = heads.of(TASK, Target())
     truth = np.array([[0, 0, 1, 2]], np.int32)
-    teach = head.teacher(lambda row: (None, truth), 1, Weights(class_weights="total_over_class"))
+    teach = head.teacher(lambda row: truth, 1, Weights(class_weights="total_over_class"))
     taught = teach(truth)
     assert taught.target.tolist() == [[[0], [0], [1], [1]]]
     assert taught.weight.tolist() == [[2, 2, 2, 2]]

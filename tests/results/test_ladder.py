@@ -99,6 +99,16 @@ def test_a_row_outlives_its_run_but_not_its_settings(steps, tmp_path):
     assert "nothing" not in (out / "ladder.md").read_text()
 
 
+def test_the_plan_has_a_line_of_config_run_and_settings_a_step(steps, tmp_path, capsys):
+    stage.run(steps=steps, runs=tmp_path, out=tmp_path / "out", plan=True)
+    assert capsys.readouterr().out.splitlines() == [
+        "quick\tladder-plain\ttrain.epochs=2 predict.symmetries=1",
+        "quick\tladder-more\ttrain.epochs=2 predict.symmetries=8",
+        "quick\tladder-else\ttrain.epochs=2 predict.symmetries=1 weights.w0=0",
+    ]
+    assert not (tmp_path / "out").exists()
+
+
 def test_every_step_of_the_project_s_ladder_is_a_valid_config():
     root = Path(__file__).parents[2]
     name, found = ladder.steps(root / "benchmarks/ladder.toml")

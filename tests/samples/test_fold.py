@@ -51,9 +51,19 @@ def test_a_modality_that_is_not_there_is_named(table):
 
 def test_class_weights_come_from_the_whole_training_fold(table):
     weighted = settings(Weights(class_weights="total_over_class", w0=0.0))
-    fitting, _ = samplers(table, 0, weighted)
-    sample = fitting(0, 0)
-    values = np.unique(sample.weight / fitting.weight_scale)
+    both = samplers(table, 0, weighted)
     pixels, objects = 2 * 64 * 64, 2 * 16 * 16
-    expected = [pixels / (pixels - objects), pixels / objects]
-    assert np.abs(values[:, None] - expected).min(axis=1).max() < 1e-4
+    n_classes = 2  # the mean over all pixels of total / class
+    expected = np.array([pixels / (pixels - objects), pixels / objects]) / n_classes
+    for sampler in both:
+        values = np.unique(sampler(0, 0).weight)
+        assert np.abs(values[:, None] - expected).min(axis=1).max() < 1e-4
+
+
+def test_weights_without_any_pixel_are_one_line(table):
+    """Objects alone have a weight, and a fold without objects."""
+    none = np.zeros((64, 64), np.uint16)
+    for path in table["labels"]:
+        cv2.imwrite(path, none)
+    with pytest.raises(UserError, match="training fold: every pixel has weight 0"):
+        samplers(table, 0, settings(Weights(class_weights=(0.0, 1.0), w0=0.0)))

@@ -7,7 +7,7 @@ import pytest
 from segline.config.tables import Augment, Target, Weights
 from segline.masks.classes import Classes
 from segline.samples.augment import Augmenter
-from segline.samples.heads import ClassTeacher, ObjectTeacher, fold_class_weights
+from segline.samples.heads import ClassTeacher, ObjectTeacher, fold_class_weights, scaled
 from segline.samples.sampler import Sampler, random_window, sampling_shares
 
 STILL = dict.fromkeys(("intensity", "colour", "blur", "noise", "invert", "to_grey"), 0.0)
@@ -31,13 +31,14 @@ def augmenter(crop_px=64, **changes):
 
 def sampler(augment=FULL, seed=3, distance=True):
     images = pd.DataFrame({"modality": ["a", "a", "a", "b"], "height": 70, "width": 90})
+    teach = ObjectTeacher(Target(distance=distance), Weights(), class_weights=(1.0, 1.0))
     return Sampler(
         images,
         discs,
         mode="nuclei",
         crop_px=64,
         augmenter=augmenter(**augment),
-        teach=ObjectTeacher(Target(distance=distance), Weights(), class_weights=(1.0, 1.0)),
+        teach=scaled(teach, lambda row: discs(row)[1], len(images)),
         seed=seed,
     )
 
@@ -82,6 +83,24 @@ def test_without_the_distance_the_rest_stays_the_same():
 def test_weights_have_mean_one_over_many_samples():
     draw = sampler()
     assert np.mean([draw(1, i).weight.mean() for i in range(100)]) == pytest.approx(1, abs=0.1)
+
+
+def test_weights_are_scaled_by_every_pixel_of_the_fold():
+    """A rare class: in one of 40 images, and a crop in a hundred has any of it."""
+    images = [np.zeros((50, 50), np.int32) for _ in range(40)]
+    images[7][20:30, 20:30] = 1
+    teach = ClassTeacher(Classes(("background", "rare")), np.array([1.0, 999.0]))
+    found = scaled(teach, images.__getitem__, len(images))
+    mean = (100 * 999 + 99_900) / 100_000
+    assert found.scale == pytest.approx(1 / mean)
+    assert np.mean([found(truth).weight for truth in images]) == pytest.approx(1)
+    assert np.array_equal(found(images[7]).weight, found.weight(images[7]))
+
+
+def test_a_fold_of_weight_zero_is_refused():
+    teach = ClassTeacher(Classes(("background", "rare")), np.array([0.0, 5.0]))
+    with pytest.raises(ValueError, match="weight 0; check weights.class_weights"):
+        scaled(teach, lambda row: np.zeros((4, 4), np.int32), 3)
 
 
 def test_target_and_weight_follow_the_geometry():
@@ -169,7 +188,7 @@ def test_class_weights_of_a_fold_count_every_image():
     images = [np.zeros((2, 2), np.int32), np.array([[1, 1], [0, 2]])]
 
     def read(row):
-        return None, images[row]
+        return images[row]
 
     found = fold_class_weights(read, 2, method="total_over_class", classes=THREE)
     assert found == pytest.approx([8 / 5, 8 / 2, 8 / 1])

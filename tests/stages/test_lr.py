@@ -8,7 +8,7 @@ import runs
 from segline.base.errors import UserError
 from segline.base.files import read_image
 from segline.config.tables import Config, Data
-from segline.nets import range_test, schedules
+from segline.nets import rate_search, schedules
 from segline.stages import data, folds, lr
 from segline.synthetic import dsb2018
 
@@ -69,7 +69,7 @@ class Diverging:
 
 def test_the_test_ends_where_the_loss_diverges():
     model, rates = Diverging(), schedules.range_test_rates(20)
-    found = range_test.losses(model, ((n,) for n in range(20)), rates)
+    found = rate_search.losses(model, ((n,) for n in range(20)), rates)
     assert len(found) == 6
     assert model.seen == list(rates[:6])
 

@@ -9,8 +9,10 @@ import pandas as pd
 
 from segline.base.errors import UserError
 from segline.config.stages import Training, TrainStage
+from segline.config.tables import Weights
 from segline.samples import heads
 from segline.samples.augment import Augmenter
+from segline.samples.heads import Head, ReadLabels, Scaled, scaled
 from segline.samples.pairs import PairReader
 from segline.samples.sampler import Sampler
 
@@ -26,7 +28,7 @@ def samplers(table: pd.DataFrame, fold: int, settings: TrainStage) -> tuple[Samp
     common: dict[str, Any] = {
         "mode": settings.input.mode,
         "crop_px": train.crop_px,
-        "teach": head.teacher(fit, len(parts[0]), settings.weights),
+        "teach": _teacher(head, fit.labels, len(parts[0]), settings.weights),
         "seed": train.seed,
     }
     fitting = Sampler(
@@ -37,6 +39,14 @@ def samplers(table: pd.DataFrame, fold: int, settings: TrainStage) -> tuple[Samp
         **common,
     )
     return fitting, Sampler(parts[1], held_out, augmenter=None, **common)
+
+
+def _teacher(head: Head, read: ReadLabels, n_images: int, weights: Weights) -> Scaled:
+    """One teacher for both samplers, its weights scaled over the training fold."""
+    try:
+        return scaled(head.teacher(read, n_images, weights), read, n_images)
+    except ValueError as error:
+        raise UserError(f"training fold: {error}") from None
 
 
 def fitted_on(table: pd.DataFrame, fold: int, train: Training) -> pd.Series:

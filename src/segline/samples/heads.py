@@ -14,19 +14,57 @@ from segline.masks import classes as class_images
 from segline.masks import labels, targets, weight_maps
 from segline.masks.classes import Classes
 
-ReadPair = Callable[[int], tuple[np.ndarray, np.ndarray]]
+ReadPair = Callable[[int], tuple[np.ndarray, np.ndarray]]  # image and labels of a row
+ReadLabels = Callable[[int], np.ndarray]  # its labels alone
 REGIONS = Classes(("background", "region"))  # of the first net of two stages
 
 
 class Taught(NamedTuple):
-    """What a crop's label image becomes: `target`, `weight` and `distance` of `Sample`, unscaled."""
+    """What a crop's label image becomes: `target`, `weight` and `distance` of `Sample`."""
 
     target: np.ndarray
     weight: np.ndarray
     distance: np.ndarray | None = None
 
 
-Teach = Callable[[np.ndarray], Taught]
+class Teach(Protocol):
+    """Makes targets and weights from a label image."""
+
+    def __call__(self, truth: np.ndarray) -> Taught: ...
+
+    def weight(self, truth: np.ndarray) -> np.ndarray:
+        """The weights (H, W) float32 alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A teacher whose weights are multiplied, so that their mean over the training fold is 1."""
+
+    teach: Teach
+    scale: np.float32
+
+    def __call__(self, truth: np.ndarray) -> Taught:
+        taught = self.teach(truth)
+        return taught._replace(weight=taught.weight * self.scale)
+
+    def weight(self, truth: np.ndarray) -> np.ndarray:
+        return self.teach.weight(truth) * self.scale
+
+
+def scaled(teach: Teach, read: ReadLabels, n_images: int) -> Scaled:
+    """`teach` scaled by the mean weight of every pixel of the training fold's `n_images` images.
+
+    ValueError if all of them have weight 0.
+    """
+    total, n_pixels = 0.0, 0
+    for row in range(n_images):
+        weight = teach.weight(read(row))
+        total += float(weight.sum(dtype=np.float64))
+        n_pixels += weight.size
+    if not total:
+        raise ValueError("every pixel has weight 0; check weights.class_weights")
+    return Scaled(teach, np.float32(n_pixels / total))
 
 
 @dataclass(frozen=True)
@@ -47,13 +85,19 @@ class ObjectTeacher:
         widths = tuple(zip(limits, self.target.border_px, strict=True))
         return Taught(
             target=targets.body_border(truth, widths=widths, gap_px=self.target.gap_px),
-            weight=weight_maps.unet_weight_map(
-                truth,
-                w0=self.weights.w0,
-                sigma=self.weights.sigma,
-                class_weights=self.class_weights,
-            ),
+            weight=self._weight(truth),
             distance=targets.distance(truth) if self.target.distance else None,
+        )
+
+    def weight(self, truth: np.ndarray) -> np.ndarray:
+        return self._weight(labels.split_components(truth))
+
+    def _weight(self, truth: np.ndarray) -> np.ndarray:
+        return weight_maps.unet_weight_map(
+            truth,
+            w0=self.weights.w0,
+            sigma=self.weights.sigma,
+            class_weights=self.class_weights,
         )
 
 
@@ -71,11 +115,16 @@ class ClassTeacher:
     def __call__(self, truth: np.ndarray) -> Taught:
         """`truth` (S, S) int32 is a label image as `segline.masks.classes` defines it."""
         masks = class_images.masks(truth, self.classes)
+        target = truth if self.classes.activation == "softmax" else masks
+        return Taught(target=target.astype(np.uint8), weight=self._weight(masks))
+
+    def weight(self, truth: np.ndarray) -> np.ndarray:
+        return self._weight(class_images.masks(truth, self.classes))
+
+    def _weight(self, masks: np.ndarray) -> np.ndarray:
         background, *others = self.class_weights.astype(np.float32)
-        weight = np.where(masks.any(axis=-1), (masks * np.array(others)).max(axis=-1), background)
-        is_softmax = self.classes.activation == "softmax"
-        target = truth if is_softmax else masks
-        return Taught(target=target.astype(np.uint8), weight=weight.astype(np.float32))
+        inside = (masks * np.array(others)).max(axis=-1)
+        return np.where(masks.any(axis=-1), inside, background).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -86,6 +135,9 @@ class RegionTeacher:
 
     def __call__(self, truth: np.ndarray) -> Taught:
         return self.teach(merged(truth))
+
+    def weight(self, truth: np.ndarray) -> np.ndarray:
+        return self.teach.weight(merged(truth))
 
 
 def merged(truth: np.ndarray) -> np.ndarray:
@@ -106,7 +158,7 @@ class Head(Protocol):
         """Channels of the net's outputs by name."""
         ...
 
-    def teacher(self, read: ReadPair, n_images: int, weights: Weights) -> Teach:
+    def teacher(self, read: ReadLabels, n_images: int, weights: Weights) -> Teach:
         """Makes targets and weights; class weights come from all `n_images` images of the fold."""
         ...
 
@@ -122,7 +174,7 @@ class ObjectHead:
     def outputs(self) -> dict[str, int]:
         return {"classes": 3} | ({"distance": 1} if self.target.distance else {})
 
-    def teacher(self, read: ReadPair, n_images: int, weights: Weights) -> ObjectTeacher:
+    def teacher(self, read: ReadLabels, n_images: int, weights: Weights) -> ObjectTeacher:
         background, body = fold_class_weights(read, n_images, method=weights.class_weights)
         return ObjectTeacher(self.target, weights, (float(background), float(body)))
 
@@ -141,7 +193,7 @@ class ClassHead:
     def outputs(self) -> dict[str, int]:
         return {"classes": len(self.classes.channels)}
 
-    def teacher(self, read: ReadPair, n_images: int, weights: Weights) -> ClassTeacher:
+    def teacher(self, read: ReadLabels, n_images: int, weights: Weights) -> ClassTeacher:
         found = fold_class_weights(
             read, n_images, method=weights.class_weights, classes=self.classes
         )
@@ -154,12 +206,8 @@ class RegionHead(ClassHead):
     def __init__(self) -> None:
         super().__init__(REGIONS)
 
-    def teacher(self, read: ReadPair, n_images: int, weights: Weights) -> RegionTeacher:  # type: ignore[override]
-        def read_merged(row: int) -> tuple[np.ndarray, np.ndarray]:
-            image, truth = read(row)
-            return image, merged(truth)
-
-        return RegionTeacher(super().teacher(read_merged, n_images, weights))
+    def teacher(self, read: ReadLabels, n_images: int, weights: Weights) -> RegionTeacher:  # type: ignore[override]
+        return RegionTeacher(super().teacher(lambda row: merged(read(row)), n_images, weights))
 
 
 def of(task: TaskTable, target: Target) -> Head:
@@ -172,14 +220,18 @@ def of(task: TaskTable, target: Target) -> Head:
 
 
 def fold_class_weights(
-    read: ReadPair, n_images: int, *, method: str | Sequence[float], classes: Classes | None = None
+    read: ReadLabels,
+    n_images: int,
+    *,
+    method: str | Sequence[float],
+    classes: Classes | None = None,
 ) -> np.ndarray:
     """Weights (K,) by class, the background first, from the pixels of all images; K = 2 for objects."""
     count = (lambda truth: class_images.pixel_counts(truth, classes)) if classes else _object_pixels
     return weight_maps.configured_class_weights(
         method,
         n_classes=len(classes) if classes else 2,
-        count=lambda: sum(count(read(row)[1]) for row in range(n_images)),
+        count=lambda: sum(count(read(row)) for row in range(n_images)),
     )
 
 

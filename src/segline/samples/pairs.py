@@ -31,16 +31,18 @@ class PairReader:
         self._bytes = 0
         self._lock = threading.Lock()
 
+    def labels(self, row: int) -> np.ndarray:
+        """The labels of row `row` alone, (H, W) int32."""
+        labels = read_labels(self._label_paths[row])
+        return resize.nearest(labels, self._table.size) if self._table.size else labels
+
     def __call__(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         with self._lock:
             if row in self._cache:
                 self._cache.move_to_end(row)
                 return self._cache[row]
         image = normalise.prepared(read_image(self._image_paths[row]), self._table)
-        labels = read_labels(self._label_paths[row])
-        if self._table.size:
-            labels = resize.nearest(labels, image.shape[:2])
-        pair = image, labels
+        pair = image, self.labels(row)
         with self._lock:
             if row not in self._cache:
                 self._cache[row] = pair

@@ -17,8 +17,8 @@ class Sample(NamedTuple):
     """One training crop of side S.
 
     `image` (S, S, C) float32 in 0..1, `target` uint8 class indices (S, S) or independent channels of 0 and
-    1 (S, S, n), `weight` (S, S) float32 with mean near 1 over the training fold, `distance` (S, S) float32
-    in 0..1, how deep in its object a pixel lies; None if it is not taught.
+    1 (S, S, n), `weight` (S, S) float32 with mean 1 over the training fold's pixels, `distance` (S, S)
+    float32 in 0..1, how deep in its object a pixel lies; None if it is not taught.
     """
 
     image: np.ndarray
@@ -63,8 +63,6 @@ class Sampler:
         self._read, self._mode, self._crop_px, self._seed = read, mode, crop_px, seed
         self._augmenter, self._teach = augmenter, teach
         self._cumulative = np.cumsum(sampling_shares(images["modality"], power=modality_power))
-        self.weight_scale = 1.0
-        self.weight_scale = 1.0 / self._mean_weight()
 
     def __call__(self, epoch: int, index: int) -> Sample:
         """Draw sample `index` of `epoch`; the same arguments always give the same arrays."""
@@ -80,14 +78,9 @@ class Sampler:
         return Sample(
             image=normalise.to_channels(image, mode=self._mode),
             target=taught.target,
-            weight=taught.weight * np.float32(self.weight_scale),
+            weight=taught.weight,
             distance=taught.distance,
         )
-
-    def _mean_weight(self, n_samples: int = 32) -> float:
-        """Mean of the weight map over the first samples of an epoch of its own."""
-        means = [float(self(2**31, index).weight.mean()) for index in range(n_samples)]
-        return float(np.mean(means))
 
 
 def sampling_shares(modality: pd.Series, *, power: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from segline.config.places import RunFiles
 from segline.config.stages import TrainStage
 from segline.data.tables import read_folds, read_images
 from segline.nets import schedules
-from segline.nets.range_test import range_test
+from segline.nets.rate_search import range_test
 from segline.results import figures
 from segline.samples.fold import samplers
 

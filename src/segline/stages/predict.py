@@ -44,8 +44,12 @@ def _taken_from_another_run(run: RunFiles, fold: int, split: Split) -> bool:
     for other in reuse.runs_like(run, (Data, TrainStage, Predict)):
         theirs = other.fold(fold)
         made, model = theirs.maps(split), theirs.model
-        fresh = made.exists() and made.stat().st_mtime >= model.stat().st_mtime
-        if fresh and filecmp.cmp(model, ours.model, shallow=False):
+        both = made.exists() and model.exists()
+        if (
+            both
+            and made.stat().st_mtime >= model.stat().st_mtime
+            and filecmp.cmp(model, ours.model, shallow=False)
+        ):
             copy(made, ours.maps(split))
             console.print(f"{ours.maps(split)}: the same model and settings as {made}, copied")
             return True

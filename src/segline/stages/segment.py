@@ -36,8 +36,9 @@ def run(run: RunFiles, images: Path, out: Path | None = None) -> None:
         known = ", ".join(sorted(SUFFIXES))
         raise UserError(f"{images}: no images there; expected files that end in {known}")
     if not any(fold.model.exists() for fold in run.folds):
+        cost = training_left(run)
         raise UserError(
-            f"{run.folder}: no trained net; make submit makes it ({training_left(run)}), or take the "
+            f"{run.folder}: no trained net; make submit makes it{cost and f' ({cost})'}, or take the "
             f"shipped one: config=best pretrained=1"
         )
     segment(of_run(run), paths, out or run.folder / "segmented")

@@ -19,7 +19,7 @@ def run(
     config: Path,
     settings: str = "",
     raw: Path | None = None,
-    with_: list[str] = [],  # noqa: B006
+    with_: list[str] | None = None,
     fresh: bool = False,
 ) -> None:
     """Write a run's settings as files that change only when a setting does.
@@ -31,21 +31,14 @@ def run(
     """
     experiment = read.load(config, settings.split())
     data = places.dataset(run.root, experiment.data.dataset)
-    for stage in stages.of(experiment):
-        if (
-            not fresh
-            and isinstance(stage, TrainStage)
-            and any(run.folder.glob("fold_*/model.keras"))
-        ):
-            _refuse_change(run.params(TrainStage), stage, f"run {run.name} is trained")
-        if not fresh and isinstance(stage, Data) and data.images.exists():
-            _refuse_change(data.settings, stage, f"data set {data.folder.name} is made")
+    if not fresh:
+        _refuse_changes(run, data, stages.of(experiment))
+    folder, is_ours = raw_files.folder(run.root, experiment.data.dataset, raw)
+    members = _members(run, config, experiment, with_ or [])
     for stage in stages.of(experiment):
         write_text_if_changed(run.params(type(stage)), stages.text(stage))
     write_text_if_changed(data.settings, stages.text(experiment.data))
-    members = _members(run, config, experiment, with_)
     write_text_if_changed(run.params(RunStage), stages.text(members))
-    folder, is_ours = raw_files.folder(run.root, experiment.data.dataset, raw)
     write_text_if_changed(run.raw, f"{folder}\n")
     variables = _graph(run, experiment, config, members) | _of_data(
         data, experiment, folder, is_ours
@@ -140,6 +133,16 @@ def _of_data(data: DataFiles, experiment: Config, raw: Path, raw_is_ours: bool) 
 
 def _listed(paths: object) -> str:
     return " ".join(map(str, paths))  # type: ignore[call-overload]
+
+
+def _refuse_changes(run: RunFiles, data: DataFiles, wanted: list[Table]) -> None:
+    """Refuse other settings of training below a finished model, and of a data set that is made."""
+    trained, made = any(run.folder.glob("fold_*/model.keras")), data.images.exists()
+    for stage in wanted:
+        if isinstance(stage, TrainStage) and trained:
+            _refuse_change(run.params(TrainStage), stage, f"run {run.name} is trained")
+        if isinstance(stage, Data) and made:
+            _refuse_change(data.settings, stage, f"data set {data.folder.name} is made")
 
 
 def _refuse_change(path: Path, new: Table, what: str) -> None:

@@ -56,6 +56,8 @@ Painter = Callable[[np.random.Generator, int], Scene]  # of the item with that n
 
 
 def painted(name: str, n_train: int, n_test: int, seed: int, paint: Painter) -> Written:
+    """Items whose ids begin with `name`; each is painted with random numbers of its own."""
+
     def items(split: str, n: int) -> list[Item]:
         rngs = (np.random.default_rng([seed, split == "test", number]) for number in range(n))
         return [

@@ -1,0 +1,162 @@
+"""What a data set is, what the net sees of it, and what it learns from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from segline.config.names import GENERATED, INSTANCES, SEMANTIC
+from segline.config.tables.base import (
+    ClassWeights,
+    Colour,
+    Count,
+    Name,
+    NotNegative,
+    Positive,
+    Table,
+    Unit,
+    Whole,
+)
+
+MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
+
+
+class Data(Table):
+    """Which data set, the layout of its raw files, what its masks mean, and how it is folded."""
+
+    dataset: Name = "dsb2018"
+    """Name of the data set, and of its folder in `data/interim`."""
+    source: str = "dsb2018"
+    """Layout of the raw files; `docs/jobs.md` describes each."""
+    generate: Literal["", *GENERATED] = ""  # type: ignore[valid-type]
+    """Make the raw files of that name instead of reading yours."""
+    task: Literal["instances", "semantic", "two_stage"] = "instances"
+    """Objects one by one, a class for each pixel, or regions that are classified afterwards."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, the background first (`semantic` and `two_stage`)."""
+    exclusive: bool = True
+    """Whether a pixel has exactly one class; else any number of them."""
+    colours: tuple[Colour, ...] = ()
+    """Colours of the classes in colour masks, as `#rrggbb`."""
+    n_folds: Annotated[int, Field(ge=2)] = 5
+    """Number of folds; the images of one field stay together."""
+    fold_seed: int = 0
+    """Seed of the assignment to folds."""
+
+    @model_validator(mode="after")
+    def _source_fits(self) -> Data:
+        known = INSTANCES if self.task == "instances" else SEMANTIC
+        if self.source not in known:
+            raise ValueError(
+                f"source {self.source} does not hold {self.task} data; one of {', '.join(known)} does"
+            )
+        if self.generate and GENERATED[self.generate] != self.source:
+            raise ValueError(
+                f"generate={self.generate} makes the layout {GENERATED[self.generate]}, but source is "
+                f"{self.source}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _classes_fit(self) -> Data:
+        if self.task == "instances":
+            if self.classes or self.colours or not self.exclusive:
+                raise ValueError(
+                    "classes, colours and exclusive go with task=semantic or two_stage"
+                )
+            return self
+        names = self.classes
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise ValueError(
+                f"classes needs two or more different names, the background first, for task={self.task}"
+            )
+        odd = [name for name in names if not name or any(c.isspace() or c == "," for c in name)]
+        if odd:
+            raise ValueError(f"classes has {odd[0]!r}; names have no spaces and no commas")
+        if self.colours and (
+            len(self.colours) != len(names) or len(set(self.colours)) < len(names)
+        ):
+            raise ValueError(f"colours needs {len(names)} different ones, one for each of classes")
+        if not self.exclusive and self.task == "two_stage":
+            raise ValueError("exclusive=false goes with task=semantic alone")
+        if not self.exclusive and len(names) > MOST_OVERLAPPING:
+            raise ValueError(f"exclusive=false allows {MOST_OVERLAPPING} classes, one bit each")
+        return self
+
+
+class Input(Table):
+    """What of an image the net sees."""
+
+    mode: Literal["nuclei", "grey", "rgb"] = "nuclei"
+    """One grey channel with the nuclei on the bright side, one grey channel as it is, or colour."""
+    size: tuple[Count, Count] | None = None
+    """Height and width that every image of a semantic set is brought to; maps come back to its own."""
+    stretch: bool = True
+    """Spread each image's levels between its own percentiles; else they stay as they are."""
+    low_percentile: Annotated[float, Field(ge=0, lt=50)] = 1.0
+    """Percentile of an image's levels that becomes black."""
+    high_percentile: Annotated[float, Field(gt=50, le=100)] = 99.8
+    """Percentile that becomes white."""
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the net's input."""
+        return 3 if self.mode == "rgb" else 1
+
+
+class Target(Table):
+    """What the net learns of objects."""
+
+    border_area_px: tuple[Count, ...] = (300, 2000)
+    """Areas of an object, ascending, up to which each width of the border class holds."""
+    border_px: tuple[Whole, ...] = (1, 2, 3)
+    """Widths of the border class; the last is for objects above all areas."""
+    gap_px: Whole = 0
+    """Background within so many px of two objects becomes border too."""
+    distance: bool = False
+    """A second output learns how deep each pixel lies in its object."""
+
+    @model_validator(mode="after")
+    def _one_more_width(self) -> Target:
+        if len(self.border_px) != len(self.border_area_px) + 1:
+            raise ValueError("border_px needs one entry more than border_area_px")
+        return self
+
+
+class Weights(Table):
+    """Weights of the pixels in the loss."""
+
+    w0: NotNegative = 10.0
+    """Height of the U-Net weight map between objects."""
+    sigma: Positive = 5.0
+    """Its width in px."""
+    class_weights: ClassWeights = "none"
+    """A method, applied to the pixels of the training fold, or one number a class, the background first."""
+
+
+class Augment(Table):
+    """Probability and strength of each family of augmentation."""
+
+    scale: tuple[Positive, Positive] = (0.6, 1.6)
+    """Smallest and largest magnification."""
+    magnify: Unit = 0.0
+    """Share of the crops that are magnified from another range."""
+    magnification: tuple[Positive, Positive] = (1.6, 2.8)
+    """That range."""
+    rotate: Unit = 0.7
+    """Probability of any rotation and a slight shear."""
+    flip: bool = True
+    """Mirror images and quarter turns."""
+    intensity: Unit = 0.6
+    """Probability of brightness, contrast, gamma or local contrast."""
+    colour: Unit = 0.4
+    """Probability of another hue, tint or order of channels."""
+    blur: Unit = 0.2
+    """Probability of blur or sharpening."""
+    noise: Unit = 0.2
+    """Probability of noise."""
+    invert: Unit = 0.05
+    """Probability of the negative."""
+    to_grey: Unit = 0.2
+    """Probability of a grey picture."""

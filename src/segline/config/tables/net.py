@@ -1,0 +1,164 @@
+"""The nets, their loss and their training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from segline.config.names import LOSS_TERMS
+from segline.config.tables.base import (
+    ClassWeights,
+    Count,
+    Name,
+    NotNegative,
+    Positive,
+    Several,
+    Share,
+    Table,
+    Unit,
+    Whole,
+    nearest,
+)
+
+
+class Model(Table):
+    """Name and size of the net."""
+
+    name: str = "unet"
+    """`unet`, `residual_unet` or `efficientnet_unet`."""
+    width: Count = 16
+    """Filters at the finest level; they double at each halving."""
+    depth: Annotated[int, Field(ge=1, le=7)] = 4
+    """Number of halvings."""
+    stem: Literal[1, 2, 4] = 1
+    """Stride of the first convolution."""
+    max_width: Count = 1024
+    """Most filters of a level."""
+    dropout: Share = 0.0
+    """Share of features dropped at the coarsest level."""
+    weights: Name = "none"
+    """First weights: random, `imagenet` (of an encoder), or those of another config's same fold."""
+
+    @property
+    def start(self) -> str:
+        """The config whose weights it starts from, if any."""
+        return "" if self.weights in ("none", "imagenet") else self.weights
+
+    @property
+    def multiple(self) -> int:
+        """What both sides of the net's input must be a multiple of."""
+        return self.stem * 2**self.depth
+
+
+class Regions(Table):
+    """The second net of two_stage sets, which classifies the crop around each region."""
+
+    margin: NotNegative = 0.25
+    """Added to the longer side of a region's box on each side, as a share of it."""
+    size_px: Annotated[int, Field(ge=16)] = 48
+    """Side that each crop is brought to."""
+    min_size_px: Whole = 20
+    """Smaller regions are dropped."""
+    class_weights: ClassWeights = "median"
+    """As `weights.class_weights`, over the training crops of each class."""
+    model: Model = Model(name="classifier", width=16, depth=3, dropout=0.2)
+    """The net, as in the table `model`."""
+    epochs: Count = 40
+    """Passes over the crops."""
+    batch_size: Count = 32
+    """Crops a step."""
+    learning_rate: Positive = 2e-3
+    """Highest rate of a cosine decay."""
+
+
+class Loss(Table):
+    """Terms of the loss and their options."""
+
+    terms: dict[str, NotNegative] = Field(default={"cross_entropy": 1.0, "dice": 0.5})
+    """Weight of each term in the sum; 0 leaves it out."""
+    beta: Unit = 0.9
+    """Balanced cross-entropy: weight of every class but the background; 1 - beta that of the background."""
+    gamma: NotNegative = 2.0
+    """Exponent of the focal loss."""
+    dice_over: Literal["mean", "pooled"] = "mean"
+    """Dice: mean over the classes, or of the classes' sums."""
+    iou_over: Literal["mean", "pooled"] = "mean"
+    """IoU: likewise."""
+    distance: NotNegative = 1.0
+    """Weight of the distance output's loss."""
+
+    @model_validator(mode="after")
+    def _terms_exist(self) -> Loss:
+        for name in self.terms:
+            if name not in LOSS_TERMS:
+                raise ValueError(
+                    f"unknown loss term {name}; did you mean {nearest(name, LOSS_TERMS)}?"
+                )
+        if not any(self.terms.values()):
+            raise ValueError("every loss term has weight 0")
+        return self
+
+
+class Fitting(Table):
+    """Length, optimizer, schedule and precision of training: what a fold's net depends on."""
+
+    crop_px: Annotated[int, Field(ge=32)] = 256
+    """Side of the training crops."""
+    batch_size: Count = 8
+    """Crops a step."""
+    epochs: Count = 30
+    """Number of epochs."""
+    crops_per_epoch: Count = 400
+    """Crops an epoch; after each the net is validated and its state saved."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """Muon takes the same rates and learns more from each crop."""
+    learning_rate: Positive = 2e-3
+    """Highest rate."""
+    weight_decay: NotNegative = 1e-4
+    """Decay of the kernels."""
+    schedule: Literal["cosine", "plateau"] = "cosine"
+    """Warm-up and cosine decay to 0, or a fall after epochs without a new best validation loss."""
+    warmup: Unit = 0.05
+    """Share of all steps in which the rate rises."""
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """The rate is multiplied by it,"""
+    plateau_patience: Count = 3
+    """after so many epochs without a new best,"""
+    plateau_cooldown: Whole = 2
+    """then rests for so many,"""
+    plateau_floor: NotNegative = 1e-6
+    """and falls no lower."""
+    early_stopping: Whole = 0
+    """Epochs without a new best that end training; 0: none do."""
+    stuck_epochs: Whole = 10
+    """Epochs without learning anything after which training fails; 0: never."""
+    ema: Share = 0.99
+    """Momentum of the averaged weights, which are validated and kept; 0: none."""
+    clip_norm: Positive = 1.0
+    """Largest norm of all gradients together."""
+    keep: Literal["last", "best"] = "last"
+    """The epoch whose weights are kept."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the computation; `auto` measures once and takes the faster."""
+    validation_crops: Count = 64
+    """Held-out crops an epoch is validated on."""
+    without: Annotated[tuple[str, ...], Several] = ()
+    """Modalities not trained or tuned on; all their images are scored, as a kind never seen."""
+    extra: Annotated[tuple[Name, ...], Several] = ()
+    """Data sets that every fold trains on and none is validated on."""
+    modality_power: Unit = 0.5
+    """A modality of n images is drawn as n to this power: 1 draws images alike, 0 modalities alike."""
+    seed: int = 0
+    """Seed of weights, crops and augmentation."""
+
+
+class Train(Fitting):
+    """Length, optimizer, schedule and precision of training."""
+
+    folds: Annotated[tuple[Whole, ...] | None, Several] = None
+    """Folds to train; all of them if not given."""
+    skip: str = ""
+    """A CSV with a column image_id of images that no fold trains on, though all are validated on."""
+    threads: Count = 2
+    """Threads that make crops; no result depends on it."""

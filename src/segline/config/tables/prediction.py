@@ -1,0 +1,53 @@
+"""What is made of a trained net."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from segline.config.tables.base import Numbers, Positive, Several, Table, Units, Whole
+
+
+class Predict(Table):
+    """Test-time augmentation and the tiles of large images."""
+
+    symmetries: Literal[1, 2, 4, 8] = 1
+    """Predictions of so many mirrored and turned copies are averaged."""
+    scales: Annotated[tuple[Positive, ...], Several] = (1.0,)
+    """Predictions at these magnifications are averaged."""
+    other_scales: Annotated[tuple[Positive, ...], Several] = ()
+    """Each is kept as a view of its own, whose objects the second stage may prefer."""
+    tile_px: Annotated[int, Field(ge=64)] = 1536
+    """Larger images are predicted in tiles of this side."""
+    overlap_px: Whole = 64
+    """What neighbouring tiles share; they are blended there."""
+
+
+class Tune(Table):
+    """The grids on which thresholds are searched by the task's metric."""
+
+    seed_threshold: Units = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+    """Objects: where seeds are cut from the surface."""
+    foreground_threshold: Units = (0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
+    """Objects: where they end."""
+    min_size_px: Annotated[tuple[Whole, ...], Several] = (10, 20, 30, 45, 60)
+    """Objects: smaller ones are dropped."""
+    class_threshold: Units = (*(k / 20 for k in range(1, 20)), *(0.975, 0.99))
+    """Class masks with sigmoid channels: where each is cut."""
+    class_scale: Annotated[tuple[Positive, ...], Several] = tuple(
+        round(2 ** (k / 2), 4) for k in range(-16, 7)
+    )
+    """Class masks with softmax: the factor of each class before the largest wins."""
+    fill_holes: bool = True
+    """Objects: holes are filled."""
+    surface: Literal["none", "body", "distance"] = "body"
+    """Objects: the map that seeds are cut from and that is flooded; `none`: connected components."""
+    second_stage: bool = False
+    """Objects: trees choose among segmentations and drop objects that promise little."""
+    second_seed_offsets: Numbers = (0.0, -0.2, 0.15)
+    """Second stage: segmentations at the tuned seed threshold plus each of these,"""
+    second_foreground_offsets: Numbers = (0.0,)
+    """and at the tuned foreground threshold plus each of these, compared."""
+    second_cutoff: Units = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+    """Second stage: promises at or below which an object is dropped."""
