@@ -1,6 +1,5 @@
-"""The README's examples of what can be added do what it says."""
+"""The documents: examples do what they say, links lead somewhere, the settings are those there are."""
 
-import json
 import re
 import sys
 import textwrap
@@ -11,22 +10,27 @@ import numpy as np
 import pytest
 
 from segline.base.files import read_image, read_labels, write_image
+from segline.config.names import SEMANTIC
+from segline.config.places import DataFiles
+from segline.config.tables import Data
 from segline.data import tables
-from segline.data.layouts import SEMANTIC
 from segline.nets import losses
 from segline.nets.losses.overlap import Dice
+from segline.results import settings_page
 from segline.stages import data
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+CHECKOUT = Path(__file__).parents[1]
+DOCS = CHECKOUT / "docs"
+PAGES = [CHECKOUT / "README.md", *sorted(DOCS.glob("*.md"))]
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
 def example(title):
-    """The names that the first indented block of paragraph `title` defines."""
-    code = re.search(rf"^\*\*{title}\*\*.*?\n\n((?:    [^\n]*\n|\n)+)", README, re.S | re.M).group(
-        1
-    )
+    """The names that the first indented block of Python in section `title` of docs/extending.md defines."""
+    text = (DOCS / "extending.md").read_text()
+    block = re.search(rf"^## {title}\n.*?\n\n((?:    [^\n]*\n|\n)+)", text, re.S | re.M)
     names = {"__name__": "example"}
-    exec(textwrap.dedent(code), names)
+    exec(textwrap.dedent(block.group(1)), names)
     return names
 
 
@@ -58,21 +62,32 @@ def test_the_source(tmp_path, monkeypatch):
     for name, image in zip("abc", images, strict=False):
         write_image(tmp_path / f"raw/train/{name}.png", np.hstack([image, mask]))
     write_image(tmp_path / "raw/test/d.png", images[3])
-    settings = {
-        "task": "semantic",
-        "classes": ["background", "spot"],
-        "exclusive": True,
-        "colours": [],
-    }
-    (tmp_path / "data.json").write_text(json.dumps(settings))
-    data.run(
-        raw=tmp_path / "raw",
-        out=tmp_path / "out",
-        source="side_by_side",
-        params=tmp_path / "data.json",
-        root=tmp_path,
-    )
+    settings = Data(source="side_by_side", task="semantic", classes=("background", "spot"))
+    data.ingest(tmp_path / "raw", DataFiles(tmp_path / "out"), settings, root=tmp_path)
     table = tables.read_images(tmp_path / "out/images.csv").set_index("image_id")
     assert table["split"].to_dict() == {"a": "train", "b": "train", "c": "train", "d": "test"}
     assert np.array_equal(read_image(tmp_path / table["image"]["c"]), images[2])
     assert np.array_equal(read_labels(tmp_path / table["labels"]["c"]), mask[..., 0] > 0)
+
+
+def test_readme_is_short():
+    assert len((CHECKOUT / "README.md").read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_to_files_and_headings(page):
+    for target, heading in LINK.findall(page.read_text()):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            linked = page.parent / target if target else page
+            assert linked.exists(), target
+            assert not heading or heading in anchors(linked), f"{target}#{heading}"
+
+
+def anchors(page):
+    """The headings of a page as links name them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_settings_page_is_that_of_the_tables():
+    assert (DOCS / "settings.md").read_text() == settings_page.markdown()

@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-from benchmarks.kernels import KERNELS
 
-from benchmarks import peers, scenes
+from benchmarks import kernels, peers, scenes
 from segline.metrics import instances
 
 SCENE = scenes.scene(8, 96)
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+@pytest.mark.parametrize("kernel", kernels.KERNELS, ids=lambda kernel: kernel.name)
 def test_kernel_and_peer_agree(kernel):
     if "stardist" in kernel.peer_name:
         pytest.importorskip("stardist.matching", reason="only `make bench` installs it")

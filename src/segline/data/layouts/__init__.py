@@ -1,7 +1,7 @@
 """Sources: each module reads one raw layout.
 
 A new layout is one file here with a function `open_raw(raw: Path) -> Source`, or for semantic masks
-`open_raw(raw: Path, classes: Classes) -> Source`, and one line in `INSTANCES` or `SEMANTIC`.
+`open_raw(raw: Path, classes: Classes) -> Source`, and one line in `INSTANCES` or `SEMANTIC` of `config.names`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from segline.base.errors import UserError
+from segline.config.names import INSTANCES, SEMANTIC
 from segline.data.levels import Levels
 from segline.masks.classes import Classes
-
-INSTANCES = {
-    "dsb2018": "segline.data.layouts.dsb2018",
-}
-SEMANTIC = {
-    "folders": "segline.data.layouts.folders",
-    "npz": "segline.data.layouts.npz",
-    "rle_csv": "segline.data.layouts.rle_csv",
-}
 
 
 class Problem(NamedTuple):
