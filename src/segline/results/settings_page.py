@@ -14,7 +14,7 @@ from segline.config.tables import Table, tables
 HEAD = """# Settings
 
 Every key of a config and of `set="table.key=value ..."`, with its default. `make docs` writes this page
-from `src/segline/config/tables.py`.
+from `src/segline/config/tables/`.
 """
 
 

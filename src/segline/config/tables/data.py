@@ -28,7 +28,7 @@ class Data(Table):
     dataset: Name = "dsb2018"
     """Name of the data set, and of its folder in `data/interim`."""
     source: str = "dsb2018"
-    """Layout of the raw files; `docs/jobs.md` describes each."""
+    """Layout of the raw files; `docs/your-data.md` describes each."""
     generate: Literal["", *GENERATED] = ""  # type: ignore[valid-type]
     """Make the raw files of that name instead of reading yours."""
     task: Literal["instances", "semantic", "two_stage"] = "instances"
