@@ -45,6 +45,5 @@ def _gain(compile_seconds: dict, scorer: dict) -> str:
         f"What numba buys: the scorer in plain numpy takes {_ms(scorer['plain'])} ms on the larger "
         f"image, {times:.1f} times as long. Its price: compiling all kernels takes "
         f"{compile_seconds['cold']:.0f} s once, loading them from the cache "
-        f"{compile_seconds['cached']:.1f} s a process.\n\n"
-        "![Time against image size and against the number of objects](benchmarks/results/growth.png)"
+        f"{compile_seconds['cached']:.1f} s a process."
     )

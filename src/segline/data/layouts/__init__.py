@@ -1,7 +1,8 @@
 """Sources: each module reads one raw layout.
 
 A new layout is one file here with a function `open_raw(raw: Path) -> Source`, or for semantic masks
-`open_raw(raw: Path, classes: Classes) -> Source`, and one line in `config.names`: `INSTANCES` or `SEMANTIC`.
+`open_raw(raw: Path, classes: Classes) -> Source`, and one line in
+`INSTANCES` or `SEMANTIC` of `config.names`.
 """
 
 from __future__ import annotations
