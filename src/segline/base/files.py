@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # h5py takes time to import, and few who read files need it
     import h5py
 
 MAX_PNG_LABEL = np.iinfo(np.uint16).max
+# Of a file that OpenCV cannot read a `UserError` says so, once.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @contextlib.contextmanager
@@ -129,8 +131,15 @@ def write_image(path: Path | str, image: np.ndarray) -> None:
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:
-    """Decode the bytes of an image file to (H, W, 3) uint8 RGB; transparency is dropped."""
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    """Decode the bytes of an image file to (H, W, 3) uint8 RGB; transparency is dropped.
+
+    An orientation tag is ignored, as everywhere.
+    """
+    how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
+    except cv2.error:  # too large for it, or damaged in a way that it does not catch
+        bgr = None
     if bgr is None:
         raise UserError(f"{name}: not a readable image (corrupt, or an unknown format)")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

@@ -91,10 +91,12 @@ def test_16_bit_images_are_stretched_and_stored_in_8(raw, suffix):
     assert (files.decode_image(record.data, "a") == record.image).all()
 
 
-def test_a_dark_16_bit_image_is_on_the_scale_of_the_others(raw):
-    cv2.imwrite(str(raw / "images/a.png"), picture(1, (6, 8), 200, np.uint16))
+def test_an_8_bit_range_in_16_bits_keeps_every_level(raw):
+    dark = picture(1, (6, 8), 200, np.uint16)
+    cv2.imwrite(str(raw / "images/a.png"), dark)
     record = folders.open_raw(raw, THREE).load(Key("train", "a"))
-    assert (record.levels.scale, record.image.max()) == ("16 bit", 255)
+    assert record.levels.scale == "0-255"
+    assert (record.image[..., 0] == dark).all()
 
 
 def test_float_images_are_scaled_by_their_range(raw):
