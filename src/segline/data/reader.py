@@ -12,6 +12,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from segline.base.errors import UserError
 from segline.data import stacks
+from segline.data.levels import as_rgb8
 from segline.data.stacks import Choice
 
 IMAGE_SUFFIXES = (
@@ -102,6 +104,17 @@ def picture(data: bytes, name: object, choice: Choice | None = None) -> Picture:
                 whole=found.plain and not found.oriented,
             )
         return _picture_of_others(data, str(name), choice)
+
+
+def rgb8(path: Path, choice: Choice | None = None) -> tuple[np.ndarray, tuple[Note, ...]]:
+    """An image file as the net sees it, (H, W, 3) uint8 RGB, and what was done."""
+    with refusing(path, "file"):
+        data = path.read_bytes()
+    found = picture(data, path, choice)
+    try:
+        return as_rgb8(found.pixels), found.notes
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def mask(data: bytes, name: object, choice: Choice | None = None) -> Mask:
