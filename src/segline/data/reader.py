@@ -178,6 +178,8 @@ def _picture_of_others(data: bytes, name: str, choice: Choice) -> Picture:
 def _n_frames(image: Image.Image, name: str, choice: Choice, *, of_mask: bool = False) -> int:
     """Number of frames; UserError if there are several and none is chosen."""
     n_frames = getattr(image, "n_frames", 1) if image.format in FILMS else 1
+    if of_mask and n_frames == 1:
+        return 1  # one mask for the chosen page of a stack of images
     sides = {"Y": image.height, "X": image.width, "T": n_frames}
     stack = stacks.Stack("".join(sides), tuple(sides.values()), None)
     stacks.check(stack, name, Choice(choice.page, project=choice.project), of_mask=of_mask)
@@ -202,10 +204,10 @@ def _is_oriented(image: Image.Image, data: bytes) -> bool:
 def _mask_of_others(data: bytes, name: str, choice: Choice) -> Mask:
     with Image.open(io.BytesIO(data)) as image:
         stacks.check_size(image.height, image.width, name)
-        _n_frames(image, name, choice, of_mask=True)
+        n_frames = _n_frames(image, name, choice, of_mask=True)
         notes = _notes(_is_oriented(image, data))
-        if choice.page:
-            image.seek(choice.page)
+        if n_frames > 1:
+            image.seek(choice.page or 0)
         if _is_deep_colour(data):  # of which Pillow keeps 8 bits
             how = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
             found = cv2.imdecode(np.frombuffer(data, np.uint8), how)

@@ -101,6 +101,8 @@ def read(data: bytes, name: str, choice: Choice, *, as_stored: bool = False) -> 
         if len(series) > 1:
             return Tiff(_page_of_many(tiff, data, name, choice), oriented)
         stack = _stack(series[0], choice)
+        if as_stored and stack.n_pages == 1:
+            choice = Choice()  # one mask for the chosen page of a stack of images
         check(stack, name, choice, of_mask=as_stored)
         if _is_plain(series[0]) and not as_stored and choice == Choice():
             return Tiff(files.decode_image(data, name), oriented, plain=True)
