@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Names may become part of a path; texts reach Python as quoted arguments and nothing else. Neither is expanded.
 names := config configs with run base fold fresh pretrained source
-texts := set raw images out
+texts := set raw images out page channels project
 config := quick
 $(foreach v,$(filter-out config,$(names)) $(texts),$(eval $v :=))
 given := $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $v)),$v))
@@ -34,7 +34,7 @@ $(foreach v,$(names),$(if $(or $(call without,$(letters),$($v)),$(findstring ..,
     $(error $v=$($v): expected a name of letters, digits, _ - . and +)))
 $(foreach v,$(texts),$(if $(findstring $(newline),$($v)),$(error $v=: expected one line)))
 needs = $(if $(filter $1,$(MAKECMDGOALS)),$(if $(strip $($2)),,$(error $1 needs $2=$3)))
-$(call needs,segment,images,DIR)$(call needs,compare,base,NAME)$(call needs,blend,configs,"a b")
+$(call needs,segment,images,DIR or FILE)$(call needs,compare,base,NAME)$(call needs,blend,configs,"a b")
 
 empty :=
 space := $(empty) $(empty)
@@ -100,8 +100,7 @@ score: $(cv) $(report)  ## cross-validated table, and the run's report.html
 $(generated): | .venv/.installed
 	$(call step,generate $(generate)) synthesize --out $(@D) --size $(generate)
 
-# What a mask means is a setting; the images of an instance set do not depend on any.
-$(images_csv): $(generated) $(if $(filter-out instances,$(task)),$(data_settings)) $(if $(raw_changed),FORCE)
+$(images_csv): $(generated) $(data_settings) $(if $(raw_changed),FORCE)
 	$(call step,data $(dataset)) data --run $(run_dir)
 $(folds_csv): $(images_csv) $(data_settings)
 	$(call step,folds $(dataset)) folds --run $(run_dir)
@@ -160,8 +159,9 @@ gallery: $(cv)  ## pictures of the median and the worst out-of-fold results
 audit: $(cv)  ## label faults or model faults: a picture, and a list of suspect images by rule
 	@$(segline) audit --run $(run_dir)
 
-segment: $(if $(pretrained),$(folds:%=$(model)) $(thresholds) $(fitted))  ## masks of any images: images=DIR (out=DIR)
-	@$(segline) segment --run $(run_dir) --images $(call quoted,$(images)) $(if $(out),--out $(call quoted,$(out)))
+segment: $(if $(pretrained),$(folds:%=$(model)) $(thresholds) $(fitted))  ## masks of any images: images=DIR or FILE (out=DIR page=0 channels=0,1,2 project=max)
+	@$(segline) segment --run $(run_dir) --images $(call quoted,$(images)) \
+	    $(foreach v,out page channels project,$(if $($v),--$v $(call quoted,$($v))))
 
 pack: $(csv)  ## put the run's weights, thresholds, figures and card into data/pretrained/
 	@$(segline) pack --run $(run_dir) --config configs/$(config).toml --out $(shipped)

@@ -101,16 +101,16 @@ def _first_line(name: str) -> str:
     return said.splitlines()[0]
 
 
-def _command(name: str) -> Callable[..., None]:
-    """The stage's `run` with every parameter as an option."""
+def _command(name: str) -> Callable[..., int | None]:
+    """The stage's `run` with every parameter as an option; what it returns is the exit status."""
     if name in NEED_A_NET:
         _load_tensorflow_quietly()
     run = importlib.import_module(_module(name)).run
     hints = get_type_hints(run)
 
     @functools.wraps(run)
-    def command(**options: Any) -> None:
-        run(**options)
+    def command(**options: Any) -> int | None:
+        return run(**options)
 
     parameters = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=_option(key, hints[key]))

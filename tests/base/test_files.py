@@ -69,3 +69,21 @@ def test_a_corrupt_image_is_one_clear_line(tmp_path):
     (tmp_path / "i.png").write_bytes(b"\x89PNG rubbish")
     with pytest.raises(UserError, match=r"i\.png: not a readable image"):
         files.read_image(tmp_path / "i.png")
+
+
+ODD = ["7", "07", "007", "1e5", "NA", "nan", "", "0x1F", "True"]
+
+
+@pytest.mark.parametrize("column", ["image_id", "ImageId", "group", "modality", "part", "image"])
+def test_names_stay_text_whatever_they_look_like(tmp_path, column):
+    files.write_csv(tmp_path / "t.csv", pd.DataFrame({column: ODD, "n": 1}))
+    table = files.read_csv(tmp_path / "t.csv", dtype={"n": float})
+    assert table[column].tolist() == ODD
+    assert table["n"].dtype == float
+    assert files.read_csv(tmp_path / "t.csv")[column].tolist() == ODD
+
+
+def test_a_picture_that_opencv_refuses_is_one_line(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\x7f" * 17)
+    with pytest.raises(UserError, match=r"\A[^\n]*a.png: not a readable image[^\n]*\Z"):
+        files.read_image(tmp_path / "a.png")

@@ -72,12 +72,20 @@ def test_settings_override_the_file(folder, setting, is_read):
         ("loss.iou_over=sum", "loss.iou_over: .* found 'sum'"),
         ("train.schedule=plato", "train.schedule: .* found 'plato'"),
         ("train.plateau_factor=1", "train.plateau_factor: .* found 1"),
+        ("predict.tile_px=64 predict.overlap_px=64", "overlap_px=64 must be less than tile_px=64"),
+        ("train.crops_per_epoch=7", "crops_per_epoch=7 is less than batch_size=8"),
+        ("weights.class_weights=0,1", r"weights.class_weights=\[0.0, 1.0\] needs numbers above 0"),
+        ("data.channels=0,1", "channels needs one number .grey. or three"),
+        ("data.page=-1", "data.page: .* found -1"),
+        ("data.page=1 data.project=max", "page takes one page and project=max all"),
+        ("data.project=mean", "data.project: "),
+        ("data.ignore=255", "ignore goes with task=semantic or two_stage"),
         ("loss.terms.dicee=1", "unknown loss term dicee; did you mean dice?"),
     ],
 )
 def test_a_bad_setting_is_one_clear_line(folder, setting, message):
     with pytest.raises(UserError, match=message) as caught:
-        read.load(folder / "base.toml", [setting])
+        read.load(folder / "base.toml", setting.split())
     assert "\n" not in str(caught.value)
 
 
@@ -90,8 +98,18 @@ def test_names_of_folders_have_no_other_characters(folder, key, name):
     assert "\n" not in str(caught.value)
 
 
-def test_inheritance_is_one_level(folder):
-    with pytest.raises(UserError, match="one level only"):
+def test_inheritance_goes_any_number_of_levels(folder):
+    (folder / "last.toml").write_text('extends = "grandchild"\n[weights]\nw0 = 4.0\n')
+    loaded = read.load(folder / "last.toml")
+    assert (loaded.train.epochs, loaded.weights.w0, loaded.folds) == (7, 4.0, (0,))
+    found = read.lineage(folder / "last.toml")
+    assert [path.stem for path in found] == ["last", "grandchild", "child", "base"]
+
+
+@pytest.mark.parametrize("parent", ["base", "grandchild"])
+def test_a_circle_of_configs_is_refused(folder, parent):
+    (folder / "base.toml").write_text(f'extends = "{parent}"\n')
+    with pytest.raises(UserError, match=rf"base extends .*{parent}.* in a circle; let one"):
         read.load(folder / "grandchild.toml")
 
 

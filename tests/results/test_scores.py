@@ -47,3 +47,12 @@ def test_runs_of_other_tasks_or_folds_cannot_be_paired(tmp_path):
         scores.paired(base, run_of(tmp_path / "b.csv", ["x"], dice=[0.1]))
     with pytest.raises(UserError, match="no image in common"):
         scores.paired(base, run_of(tmp_path / "c.csv", ["y"], ap=[0.1]))
+
+
+def test_ids_that_are_one_number_are_three_images(tmp_path):
+    ids = ["7", "07", "007", "1e5", "100000", "NA"]
+    base = run_of(tmp_path / "a.csv", ids, ap=[0.1] * 6)
+    other = run_of(tmp_path / "b.csv", ids[::-1], ap=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    _, both = scores.paired(base, other)
+    assert both["image_id"].tolist() == ids
+    assert both["gain"].round(9).tolist() == [0.5, 0.4, 0.3, 0.2, 0.1, 0]

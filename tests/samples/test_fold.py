@@ -67,3 +67,10 @@ def test_weights_without_any_pixel_are_one_line(table):
         cv2.imwrite(path, none)
     with pytest.raises(UserError, match="training fold: every pixel has weight 0"):
         samplers(table, 0, settings(Weights(class_weights=(0.0, 1.0), w0=0.0)))
+
+
+def test_a_fold_without_images_is_one_line(table):
+    with pytest.raises(UserError, match=r"fold 3: no held-out images \(4 images in folds 0, 1\)"):
+        samplers(table, 3, settings())
+    with pytest.raises(UserError, match="fold 0: no training images"):
+        samplers(table, 0, settings(skip=("y", "z")))

@@ -5,9 +5,16 @@ import pandas as pd
 import pytest
 
 from segline.config.tables import Augment, Target, Weights
-from segline.masks.classes import Classes
+from segline.masks.classes import IGNORE, Classes
 from segline.samples.augment import Augmenter
-from segline.samples.heads import ClassTeacher, ObjectTeacher, fold_class_weights, scaled
+from segline.samples.heads import (
+    REGIONS,
+    ClassTeacher,
+    ObjectTeacher,
+    RegionTeacher,
+    fold_class_weights,
+    scaled,
+)
 from segline.samples.sampler import Sampler, random_window, sampling_shares
 
 STILL = dict.fromkeys(("intensity", "colour", "blur", "noise", "invert", "to_grey"), 0.0)
@@ -195,3 +202,22 @@ def test_class_weights_of_a_fold_count_every_image():
     assert fold_class_weights(read, 2, method="none", classes=THREE).tolist() == [1, 1, 1]
     assert fold_class_weights(read, 2, method=[1, 2, 9], classes=THREE).tolist() == [1, 2, 9]
     assert fold_class_weights(read, 2, method="total_over_class") == pytest.approx([8 / 5, 8 / 3])
+
+
+@pytest.mark.parametrize("names", [("background", "iris"), ("background", "road", "car")])
+def test_where_the_class_is_not_known_the_weight_is_0_and_the_target_background(names):
+    classes = Classes(names)
+    teach = ClassTeacher(classes, np.array([1.0, 2.0, 3.0][: len(names)]))
+    truth = np.array([[0, 1, IGNORE], [IGNORE, 0, len(names) - 1]], np.int32)
+    taught = teach(truth)
+    unknown = truth == IGNORE
+    assert (taught.weight == np.where(unknown, 0, truth + 1)).all()
+    assert (teach.weight(truth) == taught.weight).all()
+    assert not taught.target[unknown].any()
+    region = RegionTeacher(ClassTeacher(REGIONS, np.array([1.0, 2.0])))
+    assert (region.weight(truth) == np.where(unknown, 0, 1 + (truth > 0))).all()
+    count = fold_class_weights(lambda row: truth, 1, method="inverse", classes=classes)
+    known = fold_class_weights(
+        lambda row: truth[~unknown][None], 1, method="inverse", classes=classes
+    )
+    assert (count == known).all()

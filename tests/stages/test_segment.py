@@ -1,12 +1,14 @@
 import cv2
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 import runs
 from segline.base import files
 from segline.base.errors import UserError
 from segline.config.places import RunFiles
-from segline.config.tables import Config
+from segline.config.tables import Config, Data
 from segline.nets import predict
 from segline.stages import segment
 
@@ -46,8 +48,9 @@ def write(folder, tuned, **data):
     return made
 
 
-def run(folder):
-    segment.run(RunFiles(folder / "data/runs/run"), folder / "in", folder / "out")
+def run(folder, **options):
+    made = RunFiles(folder / "data/runs/run")
+    return segment.run(made, folder / "in", folder / "out", **options)
 
 
 def test_each_image_gets_labels_outlines_and_a_row(folder):
@@ -122,3 +125,149 @@ def test_two_stages_classify_what_the_first_finds(folder, monkeypatch):
     labels = cv2.imread(str(folder / "out/a.png"), cv2.IMREAD_UNCHANGED)
     assert np.unique(labels, return_counts=True)[1].tolist() == [600 - 84, 84]
     assert set(np.unique(labels)) == {0, 2}
+
+
+# --- what a folder may hold ----------------------------------------------------------------------
+
+
+def nuclei():
+    """A grey picture (120, 150) uint8 with 15 nuclei."""
+    picture = np.full((120, 150), 12, np.uint8)
+    for number in range(15):
+        centre = (20 + 27 * (number % 5), 20 + 40 * (number // 5))
+        cv2.circle(picture, centre, 8, (150 + 7 * number,), -1)
+    picture[0, :2] = 0, 255
+    return picture
+
+
+class Stretching:
+    """A net that takes what is bright, of the brightest, for body."""
+
+    def probabilities(self, image, settings):
+        body = (image[..., 0] > image.max() / 3).astype(np.float32)
+        return np.dstack([1 - body, body, 0 * body])
+
+
+def counts(folder):
+    table = files.read_csv(folder / "out/objects.csv")
+    return dict(zip(table["image"], table["n_objects"], strict=True))
+
+
+def test_one_picture_in_every_depth_has_the_same_objects(folder, monkeypatch):
+    use(monkeypatch, Stretching())
+    (folder / "in/a.png").unlink()
+    grey = nuclei()
+    deep = grey.astype(np.float64) / 255
+    cv2.imwrite(str(folder / "in/u8.png"), grey)
+    for bits in (8, 10, 12, 16):
+        cv2.imwrite(str(folder / f"in/u{bits}.tif"), (deep * (2**bits - 1)).astype(np.uint16))
+    for dtype in ("int16", "int32", "float32"):
+        tifffile.imwrite(folder / f"in/{dtype}.tif", grey.astype(dtype))
+    tifffile.imwrite(folder / "in/unit.tif", deep.astype(np.float32))
+    planar = np.stack([grey] * 3)
+    tifffile.imwrite(folder / "in/cyx.tif", planar, photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(folder / "in/yxc.tif", np.moveaxis(planar, 0, 2), photometric="rgb")
+    assert run(folder) == 0
+    assert set(counts(folder).values()) == {15}
+    assert len(counts(folder)) == 11
+    reference = files.read_labels(folder / "out/u8.png.png")
+    for name in ("u8.tif", "int16", "int32", "float32", "cyx", "yxc"):
+        assert (files.read_labels(folder / f"out/{name}.png") == reference).all(), name
+
+
+def test_stacks_are_left_out_unless_a_choice_is_given(folder, capsys):
+    image = files.read_image(folder / "in/a.png")[..., 0]
+    made = np.stack([image * 0, image]).astype(np.uint16)
+    tifffile.imwrite(folder / "in/stack.tif", made, metadata={"axes": "ZYX"})
+    assert run(folder) == segment.LEFT_OUT
+    said = " ".join(capsys.readouterr().out.split())
+    assert "stack.tif: a stack of 2 pages of 20x30" in said
+    assert "1 of 2 images were left out, named above" in said
+    (folder / "in/a.png").unlink()
+    assert run(folder, page=1) == 0
+    assert counts(folder) == {"stack.tif": 2}
+    assert run(folder, project="max") == 0
+    assert counts(folder) == {"stack.tif": 2}
+    tifffile.imwrite(folder / "in/stack.tif", made, metadata={"axes": "CYX"}, ome=True)
+    assert run(folder, channels="1") == 0
+    assert counts(folder) == {"stack.tif": 2}
+    for options, message in (
+        ({"channels": "0,1"}, "channels needs one number"),
+        ({"channels": "$(touch x)"}, "segment: channels.0: .* found"),
+        ({"project": "mean"}, "segment: project"),
+        ({"page": -1}, "segment: page: .* found -1"),
+    ):
+        with pytest.raises(UserError, match=message):
+            run(folder, **options)
+
+
+def test_the_choice_of_the_data_set_holds_for_its_run(folder):
+    image = files.read_image(folder / "in/a.png")[..., 0]
+    (folder / "in/a.png").unlink()
+    tifffile.imwrite(folder / "in/b.tif", np.stack([image * 0, image]), metadata={"axes": "ZYX"})
+    runs.change(RunFiles(folder / "data/runs/run"), Data, page=1)
+    assert run(folder) == 0
+    assert counts(folder) == {"b.tif": 2}
+
+
+def test_one_file_is_segmented(folder):
+    cv2.imwrite(str(folder / "in/other.png"), np.zeros((9, 9), np.uint8))
+    status = segment.run(RunFiles(folder / "data/runs/run"), folder / "in/a.png", folder / "out")
+    assert (status, counts(folder)) == (0, {"a.png": 2})
+    with pytest.raises(UserError, match="in/none.png: no such file or folder; give images=DIR or"):
+        segment.run(RunFiles(folder / "data/runs/run"), folder / "in/none.png")
+
+
+def test_outlines_of_dim_pictures_can_be_seen(folder, monkeypatch):
+    use(monkeypatch, Stretching())
+    cv2.imwrite(str(folder / "in/a.png"), nuclei() // 20)
+    cv2.imwrite(str(folder / "in/deep.png"), nuclei().astype(np.uint16) * 3)
+    assert run(folder) == 0
+    for name in ("a", "deep"):
+        shown = cv2.imread(str(folder / f"out/{name}_outlines.png"))
+        assert int(shown[20, 20, 0]) - int(shown[60, 5, 0]) > 100
+    bright = nuclei()
+    cv2.imwrite(str(folder / "in/a.png"), bright)
+    run(folder)
+    shown = cv2.imread(str(folder / "out/a_outlines.png"))
+    assert (shown[40:50] == bright[40:50, :, None]).all()  # enough contrast: as it is
+
+
+def test_no_output_meets_another_or_an_inputs_namesake(folder):
+    image = files.read_image(folder / "in/a.png")
+    for name in ("a.tif", "b.png", "b_outlines.png", "c.webp", "d.gif"):
+        Image.fromarray(image).save(folder / "in" / name)
+    before = {path.name: path.read_bytes() for path in (folder / "in").iterdir()}
+    (folder / "in/readme.txt").write_text("no image")
+    assert run(folder) == 0
+    assert set(counts(folder)) == {"a.png", "a.tif", "b.png", "b_outlines.png", "c.webp", "d.gif"}
+    made = {path.name for path in (folder / "out").glob("*.png")}
+    stems = ("a.png", "a.tif", "b.png", "b_outlines", "c", "d")
+    assert made == {f"{s}{e}" for s in stems for e in (".png", "_outlines.png")}
+    run_dir = RunFiles(folder / "data/runs/run")
+    segment.run(run_dir, folder / "in", folder / "in")  # as out= says
+    assert all((folder / "in" / name).read_bytes() == data for name, data in before.items())
+
+
+def test_images_that_need_another_program_are_named(folder, capsys):
+    (folder / "in/x.czi").write_bytes(b"ZISRAWFILE")
+    assert run(folder) == segment.LEFT_OUT
+    assert "x.czi: needs another program" in " ".join(capsys.readouterr().out.split())
+    assert counts(folder) == {"a.png": 2}
+
+
+def test_results_never_lie_among_the_images_unasked(folder):
+    run_dir = RunFiles(folder / "data/runs/run")
+    (folder / "in").rename(run_dir.folder / "segmented")
+    with pytest.raises(UserError, match="results would lie among the images; .* out=DIR"):
+        segment.run(run_dir, run_dir.folder / "segmented")
+
+
+def test_pictures_of_odd_sizes_do_not_stop_the_others(folder):
+    for name, shape in (("dot", (1, 1)), ("strip", (3, 200))):
+        cv2.imwrite(str(folder / f"in/{name}.png"), np.zeros(shape, np.uint8))
+    header = (folder / "in/dot.png").read_bytes()
+    huge = header[:16] + (40_000).to_bytes(4) + (28_000).to_bytes(4) + header[24:]
+    (folder / "in/huge.png").write_bytes(huge)
+    assert run(folder) == segment.LEFT_OUT
+    assert counts(folder) == {"a.png": 2, "dot.png": 0, "strip.png": 0}

@@ -13,6 +13,7 @@ from segline.base import files
 from segline.base.errors import UserError
 from segline.config.stages import TaskTable
 from segline.config.tables import Config
+from segline.masks import classes as class_images
 from segline.stages import cv, score, submit, tune, validate
 from segline.tasks import semantic as semantic_task
 
@@ -195,3 +196,27 @@ def test_binary_masks_keep_the_competitions_score(tmp_path):
     assert result["mean"] == pytest.approx((0.5 + 1) / 2)  # IoU .75 passes .5 to .7
     assert result["iou"] == pytest.approx((0.75 + 1) / 2)
     assert len(result["per_threshold"]) == 10
+
+
+def test_pixels_of_no_known_class_are_in_no_score(made):
+    """Maps that are wrong just there are tuned and scored as the right ones."""
+    if made.kind == "overlapping":
+        pytest.skip("a bit field has no such code")
+    run, before = made.run, files.read_json(made.run.thresholds)
+    found = {}
+    for number in range(N_IMAGES):
+        labels, probs = scene(made.kind, number)
+        labels[:2], labels[20:] = class_images.IGNORE, class_images.IGNORE  # all background before
+        probs[:2], probs[20:] = (
+            [255 * (c == probs.shape[2] - 1) for c in range(probs.shape[2])],
+            255,
+        )
+        files.write_labels(run.data.folder / f"labels/i{number}.png", labels)
+        found[f"i{number}"] = probs
+    runs.write_maps(run, found, {f"i{N_IMAGES}": scene(made.kind, N_IMAGES)[1]})
+    tune.run(run)
+    cv.run(run)
+    assert files.read_json(run.thresholds)["final"] == before["final"]
+    test_right_maps_score_one(made)
+    counts = made.task.counts(labels)
+    assert sum(counts.values()) == (labels != class_images.IGNORE).sum()

@@ -24,7 +24,13 @@ from segline.base.errors import UserError
 if TYPE_CHECKING:  # h5py takes time to import, and few who read files need it
     import h5py
 
+TEXTS = (
+    *("image_id", "ImageId", "ClassId", "EncodedPixels", "Usage", "image", "labels", "split"),
+    *("group", "modality", "stratum", "part"),
+)  # columns of names, in any table
 MAX_PNG_LABEL = np.iinfo(np.uint16).max
+# Of a file that OpenCV cannot read a `UserError` says so, once.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @contextlib.contextmanager
@@ -104,7 +110,12 @@ def write_csv(path: Path | str, table: pd.DataFrame) -> None:
 
 
 def read_csv(path: Path | str, columns: tuple[str, ...] = (), **options: Any) -> pd.DataFrame:
-    """Read a CSV whose empty cells are empty strings; refuse one that lacks any of `columns`."""
+    """Read a CSV whose empty cells are empty strings; refuse one that lacks any of `columns`.
+
+    Names (`TEXTS`) stay text whatever they look like: `7` is not `007`, `1e5` no number, `NA` a name.
+    """
+    dtype = options.pop("dtype", {})
+    options["dtype"] = dict.fromkeys(TEXTS, str) | dtype if isinstance(dtype, dict) else dtype
     try:
         table = pd.read_csv(path, keep_default_na=False, **options)
     except FileNotFoundError:
@@ -129,8 +140,15 @@ def write_image(path: Path | str, image: np.ndarray) -> None:
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:
-    """Decode the bytes of an image file to (H, W, 3) uint8 RGB; transparency is dropped."""
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    """Decode the bytes of an image file to (H, W, 3) uint8 RGB; transparency is dropped.
+
+    An orientation tag is ignored, as everywhere.
+    """
+    how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
+    except cv2.error:  # too large for it, or damaged in a way that it does not catch
+        bgr = None
     if bgr is None:
         raise UserError(f"{name}: not a readable image (corrupt, or an unknown format)")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

@@ -1,4 +1,4 @@
-"""From a TOML file, its parent (`extends`) and `key=value` settings to a checked `Config`."""
+"""From a TOML file, those it `extends` and `key=value` settings to a checked `Config`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,27 @@ AnyTable = TypeVar("AnyTable", bound=Table)
 
 
 def load(path: Path | str, settings: Iterable[str] = ()) -> Config:
-    """Read `path` with its parent (`extends`) and apply `key.path=value` settings, the last wins."""
+    """Read `path` over the configs it extends and apply `key.path=value` settings, the last wins."""
     path = Path(path)
-    tree = _read_toml(path)
-    parent_name = tree.pop("extends", None)
-    if parent_name is not None:
-        parent = _read_toml(path.with_name(f"{parent_name}.toml"))
-        if "extends" in parent:
-            raise UserError(f"{path}: extends {parent_name}, which extends another; one level only")
-        tree = _merged(parent, tree)
+    tree: dict[str, Any] = {}
+    for ancestor in reversed(ancestry(path)):
+        tree = _merged(tree, _read_toml(ancestor))
+    tree.pop("extends", None)
     for setting in settings:
         tree = _merged(tree, _setting_tree(setting))
     return validated(Config, _merged(Config().model_dump(mode="json"), tree), str(path))
+
+
+def ancestry(path: Path) -> list[Path]:
+    """The config at `path`, the one it extends, the one that extends, and so on; UserError for a circle."""
+    found = [path]
+    while (name := _read_toml(found[-1]).get("extends")) is not None:
+        parent = found[-1].with_name(f"{name}.toml")
+        if parent in found:
+            circle = " extends ".join(each.stem for each in [*found[found.index(parent) :], parent])
+            raise UserError(f"{path}: {circle}, in a circle; let one of them extend no other")
+        found.append(parent)
+    return found
 
 
 def lineage(path: Path) -> list[Path]:

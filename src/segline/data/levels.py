@@ -11,6 +11,7 @@ from segline.masks.classes import first_pixel
 Scale = Literal["0-255", "0-1", "16 bit"]
 STRETCH_PERCENTILES = (0.1, 99.9)  # of a 16-bit image, which become 0 and 255
 ROUNDING = 1e-3  # by which floats in 0-1 may go beyond
+SEEN = 96  # of 255 between the percentiles: enough contrast for an eye
 DIVIDED_TWICE = 0.02  # floats that reach no further were divided by 255 twice
 
 
@@ -56,7 +57,8 @@ def to_rgb8(image: np.ndarray, scale: Scale) -> np.ndarray:
         image = image[..., None]
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
         raise ValueError(
-            f"an image of shape {image.shape} has neither 1 (grey), 3 (RGB) nor 4 (RGBA) channels"
+            f"an image of shape {image.shape} has neither 1 (grey), 3 (RGB) nor 4 (RGBA) channels at "
+            f"its end; numpy.moveaxis brings them there, and of other channels choose one or three"
         )
     image = image[..., :3]
     if image.dtype != np.uint8:
@@ -74,16 +76,30 @@ def _scaled(image: np.ndarray, scale: Scale) -> np.ndarray:
 
 
 def stored_scale(stored: np.ndarray) -> Scale:
-    """The scale of one image's numbers; a dark image of a deep camera is still deep.
+    """The scale of one image's numbers, whatever their type: 8 bits kept in 16 are still 8 bits.
 
-    ValueError for NaN and infinities, and as in `scale_of`.
+    ValueError for NaN and infinities, and as in `scale_of`; a black image is on any scale.
     """
-    if stored.dtype.kind == "f":
-        if not np.isfinite(stored).all():
-            where = first_pixel(~np.isfinite(stored))
-            raise ValueError(f"NaN or infinite at {where}; mend the image")
-        return scale_of(stored.dtype, low=float(stored.min()), high=float(stored.max()))
-    return "0-255" if stored.dtype == np.uint8 else "16 bit"
+    if stored.dtype.kind not in "uif":
+        raise ValueError(f"an image holds real numbers, found {stored.dtype}")
+    if not stored.size:
+        raise ValueError(f"an image of shape {stored.shape} has no pixels")
+    if stored.dtype.kind == "f" and not np.isfinite(stored).all():
+        where = first_pixel(~np.isfinite(stored))
+        raise ValueError(f"NaN or infinite at {where}; mend the image")
+    if stored.dtype == np.uint8:
+        return "0-255"
+    if stored.ndim == 3 and stored.shape[2] == 4:
+        stored = stored[..., :3]  # transparency has a scale of its own
+    return scale_of(stored.dtype, low=float(stored.min()), high=float(stored.max()))
+
+
+def visible(image: np.ndarray) -> np.ndarray:
+    """A copy (H, W, 3) uint8 in which one sees something: a dim image is stretched to the full range."""
+    low, high = np.percentile(image, STRETCH_PERCENTILES) if image.size else (0, 255)
+    if high - low >= SEEN:
+        return image.copy()
+    return _scaled(image.astype(np.float32), "16 bit")
 
 
 def as_rgb8(stored: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from segline.base.errors import UserError
 from segline.data import folds
 from segline.data.layouts import Problem, Record
-from segline.data.levels import scale_of
+from segline.data.levels import Levels, scale_of
 from segline.masks import classes as semantic
 from segline.masks.classes import Classes
 
@@ -78,7 +78,8 @@ def _places(rows: Sequence[dict]) -> dict[str, list[dict]]:
 
 def _check_scale(place: str, rows: Sequence[dict]) -> None:
     """Refuse a folder or file that mixes scales, or whose numbers look wrongly scaled as a whole."""
-    first = {row["levels"].scale: row["image_id"] for row in reversed(rows)}
+    telling = [row for row in rows if not _fits_either(row["levels"])]
+    first = {row["levels"].scale: row["image_id"] for row in reversed(telling)}
     if len(first) > 1:
         found = ", ".join(f"{scale} (first {image_id})" for scale, image_id in first.items())
         raise UserError(f"{place}: images on several scales: {found}; save all of them on one")
@@ -87,6 +88,13 @@ def _check_scale(place: str, rows: Sequence[dict]) -> None:
         scale_of(np.dtype(rows[0]["levels"].dtype), low=low, high=high)
     except ValueError as error:
         raise UserError(f"{place}: {error}") from None
+
+
+def _fits_either(levels: Levels) -> bool:
+    """Whether it is a dark image of a deep camera, or one of 8 bits kept in 16: nobody can tell."""
+    return (
+        levels.scale == "0-255" and np.dtype(levels.dtype).kind in "iu" and levels.dtype != "uint8"
+    )
 
 
 def _range(rows: Sequence[dict]) -> tuple[float, float]:

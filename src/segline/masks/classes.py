@@ -2,6 +2,8 @@
 
 A label image of an exclusive set holds the class index of each pixel, 0 the background. Where classes
 may overlap it is a bit field: bit c - 1 is set where class c is, so that the background is 0 again.
+`IGNORE` stands, in exclusive sets, where the class is not known: such a pixel has weight 0, and is in no
+count and no score.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from segline.config.tables import Data
 
+IGNORE = 65535  # of a label image: a class that is not known; above every index
 SOFT_SHARE = 0.1  # of a mask's pixels may lie between its two ends (smooth edges, JPEG)
 HARD = 1 / 16  # of the span from an end that still counts as the end
 SUM_TOLERANCE = 0.02  # channels of one pixel sum to one within this
@@ -31,11 +34,14 @@ class Classes:
         Every pixel has exactly one class; else any number of foreground classes.
     colours
         `#rrggbb` of each class in colour masks; empty if they are not known.
+    ignore
+        Value or `#rrggbb` in masks that stands for `IGNORE`; None if nothing does.
     """
 
     names: tuple[str, ...]
     exclusive: bool = True
     colours: tuple[str, ...] = ()
+    ignore: int | str | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -55,41 +61,54 @@ def of_data(data: Data) -> Classes | None:
     """The classes of a config's table `data`; None for instances."""
     if data.task == "instances":
         return None
-    return Classes(data.classes, data.exclusive, data.colours)
+    return Classes(data.classes, data.exclusive, data.colours, data.ignore)
 
 
-def read_mask(mask: np.ndarray, classes: Classes) -> NDArray[np.int32]:
+def read_mask(mask: np.ndarray, classes: Classes, *, full: float = 0) -> NDArray[np.int32]:
     """Turn a stored mask into a label image (H, W) int32 as `classes` wants it.
 
     Understood are, with K classes:
 
-    - (H, W) or (H, W, 1): class indices 0..K-1; for K = 2 also 0/255, or 0..1 in floats, where up to
-      `SOFT_SHARE` of the pixels may lie between the ends and are cut at one half; grey levels listed
-      in `classes.colours`.
+    - (H, W) or (H, W, 1): class indices 0..K-1; for K = 2 also 0/255 and 0/65535, or 0..1 in floats,
+      where up to `SOFT_SHARE` of the pixels may lie between the ends and are cut at one half; grey
+      levels listed in `classes.colours`. `full` is the object's value in other masks of the set.
     - (H, W, 3) uint8 with equal channels: the same, drawn in grey.
     - (H, W, 3) uint8 in colour: looked up in `classes.colours`.
     - (H, W, K): one channel a class; (H, W, K - 1): one a foreground class. In 0..1, 0/255 or
       boolean. If exclusive they must sum to one, the background being what is left, and the largest
       wins; else each is cut at one half, and the background is where none is.
 
-    ValueError says what is wrong, at which pixel (row, column), and what to do.
+    Where `classes.ignore` stands the label is `IGNORE`. ValueError says what is wrong, at which pixel
+    (row, column), and what to do.
     """
     if mask.dtype == bool:
-        mask = mask.astype(np.uint8)
+        mask, full = mask.astype(np.uint8), 0
     if mask.dtype.kind not in "iuf":
         raise ValueError(f"a mask holds numbers, found {mask.dtype}")
     if mask.dtype.kind == "f" and not np.isfinite(mask).all():
         raise ValueError(f"NaN or infinite at {first_pixel(~np.isfinite(mask))}; mend the mask")
     if mask.ndim == 3 and mask.shape[2] == 1:
         mask = mask[..., 0]
+    unknown = ignored(mask, classes)
+    if unknown.all():
+        return np.full(mask.shape[:2], IGNORE, np.int32)
+    if unknown.any():
+        mask = mask.copy()
+        mask[unknown] = mask[~unknown][0]  # any of the others: it is read, and then replaced
+    labels = _read_known(mask, classes, full)
+    labels[unknown] = IGNORE
+    return labels
+
+
+def _read_known(mask: np.ndarray, classes: Classes, full: float) -> NDArray[np.int32]:
     if mask.ndim == 2:
-        return _indices_to_labels(_from_levels(mask, classes), classes)
+        return _indices_to_labels(_from_levels(mask, classes, full), classes)
     n_channels = mask.shape[2] if mask.ndim == 3 else 0
     as_channels = n_channels in (len(classes), len(classes) - 1)
     if as_channels and not classes.exclusive:
         return _from_overlapping(_unit(mask), classes)
     if n_channels == 3 and (mask == mask[..., :1]).all():
-        return _indices_to_labels(_from_levels(mask[..., 0], classes), classes)
+        return _indices_to_labels(_from_levels(mask[..., 0], classes, full), classes)
     if as_channels and not _is_drawn(mask, classes):
         return _from_one_hot(_unit(mask), classes)
     if n_channels == 3 and mask.dtype == np.uint8:
@@ -100,36 +119,84 @@ def read_mask(mask: np.ndarray, classes: Classes) -> NDArray[np.int32]:
     )
 
 
+def ignored(mask: np.ndarray, classes: Classes) -> NDArray[np.bool_]:
+    """Where a mask (H, W) or (H, W, C) holds `classes.ignore`, (H, W)."""
+    nowhere = np.zeros(mask.shape[:2], bool)
+    if classes.ignore is None or mask.ndim not in (2, 3):
+        return nowhere
+    colour = ignored_colour(classes)
+    if mask.ndim == 3:
+        is_picture = mask.shape[2] == 3 and mask.dtype == np.uint8
+        return _packed(mask) == int(colour[1:], 16) if is_picture and colour else nowhere
+    if isinstance(classes.ignore, int):
+        return mask == classes.ignore
+    return mask == int(colour[1:3], 16) if is_grey(colour) else nowhere
+
+
+def ignored_colour(classes: Classes) -> str:
+    """`classes.ignore` as the colour it has in a picture; empty if it has none."""
+    if isinstance(classes.ignore, int):
+        return "#" + 3 * f"{classes.ignore:02x}" if classes.ignore <= 255 else ""
+    return classes.ignore or ""
+
+
+def top(mask: np.ndarray, classes: Classes) -> float:
+    """The largest value of a mask among its known pixels, 0 without any."""
+    known = mask[~ignored(mask, classes)] if classes.ignore is not None else mask
+    return float(known.max(initial=0))
+
+
 def _is_drawn(mask: np.ndarray, classes: Classes) -> bool:
     """Whether three channels are a picture in colours and not one channel a class."""
     return mask.shape[2] == 3 and mask.dtype == np.uint8 and bool(classes.colours)
 
 
-def _from_levels(mask: np.ndarray, classes: Classes) -> np.ndarray:
+def _from_levels(mask: np.ndarray, classes: Classes, full: float) -> np.ndarray:
     top = len(classes) - 1
+    scaled = top == 1 and full > 1
     whole = mask.dtype.kind != "f" or bool((mask == np.rint(mask)).all())
-    if whole and int(mask.min(initial=0)) >= 0 and int(mask.max(initial=0)) <= top:
+    if whole and not scaled and int(mask.min(initial=0)) >= 0 and int(mask.max(initial=0)) <= top:
         return mask.astype(np.int32)
     if mask.dtype == np.uint8 and any(map(is_grey, classes.colours[1:])):
         return from_colours(np.repeat(mask[..., None], 3, axis=2), classes.colours)
     if top == 1:
-        return _cut(_unit(mask)).astype(np.int32)
+        _refuse_void(mask)
+        return _cut(_unit(mask, full)).astype(np.int32)
     outside = ~np.isin(mask, np.arange(top + 1))
     raise ValueError(
         f"value {mask[outside][0]} at {first_pixel(outside)} is outside the classes 0..{top}; name every "
-        f"class in data.classes, or give the masks' colours as data.colours"
+        f"class in data.classes, give the masks' colours as data.colours, or where that value means that "
+        f"the class is not known, set data.ignore={mask[outside][0]}"
     )
 
 
-def _unit(mask: np.ndarray) -> NDArray[np.float32]:
-    """Values in 0..1, whichever of 0..1 and 0..255 they were stored in."""
+def _refuse_void(mask: np.ndarray) -> None:
+    """Refuse a binary mask of 0, 1 and one large value: classes, and where they are not known?"""
+    values = np.unique(mask)
+    if len(values) in (2, 3) and values[-2] == 1 and values[-1] in (255, 65535):
+        raise ValueError(
+            f"values 0, 1 and {values[-1]}: where {values[-1]} means that the class is not known, set "
+            f"data.ignore={values[-1]}; else save it as 0 and {values[-1]}"
+        )
+
+
+def _unit(mask: np.ndarray, full: float = 0) -> NDArray[np.float32]:
+    """Values in 0..1, whichever of 0..1, 0..255 and 0..65535 they, or the whole set, were stored in."""
     low, high = mask.min(initial=0), mask.max(initial=0)
-    if low < 0 or 1 < high < 128 or high > 255:
+    scale = _scale(max(float(high), full))
+    if low < 0 or not scale:
         raise ValueError(
             f"values {low:g}..{high:g} are neither 0..1 nor 0..255; save it as 0 and 1, or name every "
             f"class in data.classes"
         )
-    return mask.astype(np.float32) / np.float32(1 if high <= 1 else 255)
+    return mask.astype(np.float32) / np.float32(scale)
+
+
+def _scale(high: float) -> int:
+    """The value of a whole object in masks that reach `high`; 0 if that tells nothing."""
+    if high <= 1:
+        return 1
+    return next((full for full in (255, 65535) if full / 2 < high <= full), 0)
 
 
 def _cut(mask: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -209,10 +276,21 @@ def masks(labels: np.ndarray, classes: Classes) -> NDArray[np.bool_]:
     return channels[..., 1:] if classes.exclusive else channels
 
 
+def known(labels: np.ndarray, classes: Classes) -> NDArray[np.bool_]:
+    """Where the class of a label image (H, W) is known, (H, W)."""
+    return labels != IGNORE if classes.exclusive else np.ones(labels.shape, bool)
+
+
 def pixel_counts(labels: np.ndarray, classes: Classes) -> NDArray[np.int64]:
-    """Pixels of each class (K,); where classes overlap they sum to more than the image."""
+    """Pixels of each class (K,); where classes overlap they sum to more than the image.
+
+    Pixels of `IGNORE` are in none.
+
+    >>> pixel_counts(np.array([[0, 1, IGNORE]]), Classes(("background", "road")))
+    array([1, 1])
+    """
     if classes.exclusive:
-        return np.bincount(labels.ravel(), minlength=len(classes))
+        return np.bincount(labels[labels != IGNORE], minlength=len(classes))
     return np.array([(labels == 0).sum(), *(_bit(labels, c).sum() for c in range(1, len(classes)))])
 
 

@@ -14,6 +14,7 @@ from segline.base.files import read_image, read_labels
 from segline.config.stages import RegionsStage
 from segline.config.tables import Predict
 from segline.masks import regions, weight_maps
+from segline.masks.classes import IGNORE
 from segline.nets import losses, models, predict
 from segline.nets.predict import Net
 from segline.objects import maps
@@ -38,7 +39,7 @@ def examples(net: Net, rows: pd.DataFrame, settings: RegionsStage, prediction: P
     ):
         image, truth = read_image(image_path), read_labels(labels_path)
         probs = maps.rounded(net.probabilities(image, prediction))
-        segmentations = [regions.of_classes(truth)] + [
+        segmentations = [regions.of_classes(np.where(truth == IGNORE, 0, truth))] + [
             regions.find(probs, threshold=at, min_size_px=settings.min_size_px)
             for at in (THRESHOLD, regions.LOOSE * THRESHOLD)
         ]
@@ -50,8 +51,13 @@ def examples(net: Net, rows: pd.DataFrame, settings: RegionsStage, prediction: P
 def _crops(
     image: np.ndarray, truth: np.ndarray, labels: np.ndarray, settings: RegionsStage
 ) -> Crops:
+    """The crops of all regions of which most is known."""
+    unknown = truth == IGNORE
     cut = regions.crops(image, labels, margin=settings.margin, size_px=settings.size_px)
-    return Crops(cut, regions.majority(labels, truth, len(settings.task.classes)))
+    classes = regions.majority(labels, np.where(unknown, 0, truth), len(settings.task.classes))
+    hidden = np.bincount(labels.ravel(), unknown.ravel(), len(cut) + 1)[1:]
+    kept = hidden <= regions.REGION * np.bincount(labels.ravel(), minlength=len(cut) + 1)[1:]
+    return Crops(cut[kept], classes[kept])
 
 
 def class_counts(crops: Crops, settings: RegionsStage) -> np.ndarray:

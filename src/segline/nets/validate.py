@@ -26,7 +26,7 @@ def validator(
     takes it. For the scores the counts of all batches are summed first: a mean of batch scores is another
     number. Targets are those of the loss: class indices (N, ...) with softmax, 0 and 1 (N, ..., C), or
     (N, ...) where C is 1, with sigmoid, whose channels are predicted above `threshold`. Pixel weights
-    do not count. What is returned, all floats:
+    do not count, but for pixels of weight 0, which are left out. What is returned, all floats:
 
     - `val_loss`;
     - `val_mean_iou`: over the classes (channels) that are true or predicted, nan if none is;
@@ -45,10 +45,20 @@ def validator(
             loss += len(images) * float(model.compute_loss(images, targets, logits, weights))
             n_images += len(images)
             truth = keras.ops.convert_to_numpy(targets[output])
-            matrices = matrices + count(truth, logits[output], threshold)
+            given = None if weights is None else keras.ops.convert_to_numpy(weights[output])
+            matrices = matrices + count(*_known(truth, logits[output], given), threshold)
         return {"val_loss": loss / n_images, **_scores(matrices)}
 
     return validate
+
+
+def _known(
+    truth: np.ndarray, logits: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and logits without the pixels of weight 0, whose class is not known."""
+    if weights is None or weights.all():
+        return truth, logits
+    return truth[weights > 0], logits[weights > 0]
 
 
 def _class_counts(truth: np.ndarray, logits: np.ndarray, _: float) -> np.ndarray:

@@ -29,7 +29,7 @@ class Pixels(NamedTuple):
 
     @classmethod
     def of(cls, true: np.ndarray, probs: np.ndarray) -> Self:
-        """Those of one image, number 0: classes (H, W) and map (H, W, K) uint8.
+        """Those of one image, number 0: classes (H, W) and map (H, W, K) uint8, or some of its pixels.
 
         >>> Pixels.of(np.array([[1, 1]]), np.array([[[0, 255], [0, 255]]], np.uint8)).n_pixels
         array([2])

@@ -12,7 +12,9 @@ from segline import tasks
 from segline.base.files import read_image, read_labels
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
+from segline.masks.classes import IGNORE
 from segline.objects import maps
+from segline.objects.decoders import ObjectDecoder
 from segline.results import figures
 from segline.results.scores import read_scored
 from segline.tasks import Task
@@ -60,4 +62,6 @@ def pictures(image: Any, decoder: Any, caption: str) -> list[np.ndarray]:
     """The row of one image: `image` names its files."""
     probs = maps.read_mean(image.oof, image.image_id)
     pixels, truth = read_image(image.image), read_labels(image.labels)
+    if not isinstance(decoder, ObjectDecoder):
+        truth[truth == IGNORE] = 0  # which is no class to outline
     return figures.result_row(pixels, probs, truth, decoder(probs), caption)

@@ -23,6 +23,13 @@ def samplers(table: pd.DataFrame, fold: int, settings: TrainStage) -> tuple[Samp
     `table` has the columns of images.csv and `fold`.
     """
     parts = [table[fitted_on(table, fold, settings.train)], table[table["fold"] == fold]]
+    for part, what in zip(parts, ("training", "held-out"), strict=True):
+        if part.empty:
+            raise UserError(
+                f"fold {fold}: no {what} images ({len(table)} images in folds "
+                f"{', '.join(map(str, sorted(set(table['fold']))))}); check train.without, train.skip and "
+                f"data.n_folds"
+            )
     fit, held_out = (PairReader(part, root=Path.cwd(), table=settings.input) for part in parts)
     head, train = heads.of(settings.task, settings.target), settings.train
     common: dict[str, Any] = {

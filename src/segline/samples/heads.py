@@ -113,18 +113,27 @@ class ClassTeacher:
     class_weights: np.ndarray
 
     def __call__(self, truth: np.ndarray) -> Taught:
-        """`truth` (S, S) int32 is a label image as `segline.masks.classes` defines it."""
-        masks = class_images.masks(truth, self.classes)
-        target = truth if self.classes.activation == "softmax" else masks
-        return Taught(target=target.astype(np.uint8), weight=self._weight(masks))
+        """`truth` (S, S) int32 is a label image as `segline.masks.classes` defines it.
+
+        Where the class is not known the target is the background, with weight 0.
+        """
+        masks, known = self._seen(truth)
+        target = np.where(known, truth, 0) if self.classes.activation == "softmax" else masks
+        return Taught(target=target.astype(np.uint8), weight=self._weight(masks, known))
 
     def weight(self, truth: np.ndarray) -> np.ndarray:
-        return self._weight(class_images.masks(truth, self.classes))
+        return self._weight(*self._seen(truth))
 
-    def _weight(self, masks: np.ndarray) -> np.ndarray:
+    def _seen(self, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Masks (S, S, K - 1) of the foreground classes, and where the class is known (S, S)."""
+        masks = class_images.masks(truth, self.classes)
+        return masks, class_images.known(truth, self.classes)
+
+    def _weight(self, masks: np.ndarray, known: np.ndarray) -> np.ndarray:
         background, *others = self.class_weights.astype(np.float32)
         inside = (masks * np.array(others)).max(axis=-1)
-        return np.where(masks.any(axis=-1), inside, background).astype(np.float32)
+        weight = np.where(masks.any(axis=-1), inside, background)
+        return np.where(known, weight, 0).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -142,7 +151,8 @@ class RegionTeacher:
 
 def merged(truth: np.ndarray) -> np.ndarray:
     """The label image (H, W) int32 of `REGIONS` that one of classes is."""
-    return (truth > 0).astype(np.int32)
+    unknown = truth == class_images.IGNORE
+    return np.where(unknown, truth, truth > 0).astype(np.int32)
 
 
 class Head(Protocol):

@@ -22,7 +22,15 @@ from segline.base.errors import UserError
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data import fields, label_checks, raw_files, semantic_checks, summary
-from segline.data.layouts import Problem, Record, SemanticSource, Source, open_raw, open_semantic
+from segline.data.layouts import (
+    Problem,
+    Reading,
+    Record,
+    SemanticSource,
+    Source,
+    open_raw,
+    open_semantic,
+)
 from segline.data.modality import modality
 from segline.data.tables import IMAGE_COLUMNS, SEMANTIC_COLUMNS
 from segline.masks.classes import Classes, of_data
@@ -55,9 +63,8 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     left, and for whatever `semantic_checks` refuses, before anything is replaced.
     """
     classes = of_data(settings)
-    opened = (
-        open_semantic(settings.source, raw, classes) if classes else open_raw(settings.source, raw)
-    )
+    reading, name = Reading.of(settings), settings.source
+    opened = open_semantic(name, raw, classes, reading) if classes else open_raw(name, raw, reading)
     examine = partial(semantic_checks.examined, classes=classes) if classes else _examined
     with _replacing_pictures(data) as new:
         found = _ingest(opened, examine, new, data.folder, root or Path.cwd())

@@ -9,54 +9,93 @@ import pandas as pd
 
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import (
-    labels_suffix,
-    read_image,
-    write_csv,
-    write_image,
-    write_labels,
-)
+from segline.base.files import labels_suffix, write_csv, write_image, write_labels
 from segline.config.places import RunFiles
+from segline.config.read import validated
+from segline.config.tables import Data
+from segline.data import levels, pictures, reader
+from segline.data.reader import Choice
 from segline.results import figures
 from segline.results.cost import training_left
 from segline.tasks.segmenter import Segmenter, of_run
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+LEFT_OUT = 1  # exit status where some images were not done
 
 
-def run(run: RunFiles, images: Path, out: Path | None = None) -> None:
+def run(
+    run: RunFiles,
+    images: Path,
+    out: Path | None = None,
+    page: int | None = None,
+    channels: str = "",
+    project: str = "",
+) -> int:
     """Masks of any images, of instances or classes, with a run's models.
 
-    Writes for each image of the folder out/<stem>.png (labels) and out/<stem>_outlines.png, and a table:
-    objects.csv, or for class maps classes.csv with the pixels of each class. An image that cannot be read
-    is named and left out; the others are done all the same.
+    `images` is a folder or one file. Writes for each image out/<stem>.png (labels) and
+    out/<stem>_outlines.png, and a table: objects.csv, or for class maps classes.csv with the pixels of each
+    class. `page`, `channels` (`1` or `0,1,2`, from 0) and `project=max` choose the picture in files of
+    several, as data.page and so on do. An image that cannot be read is named and left out; the others are
+    done all the same, and the exit status is 1.
     """
-    paths = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
-    if not paths:
-        known = ", ".join(sorted(SUFFIXES))
-        raise UserError(f"{images}: no images there; expected files that end in {known}")
+    found = pictures.listed(images)
+    choice = _choice(run.settings(Data), page, channels, project)
     if not any(fold.model.exists() for fold in run.folds):
         cost = training_left(run)
         raise UserError(
             f"{run.folder}: no trained net; make submit makes it{cost and f' ({cost})'}, or take the "
             f"shipped one: config=best pretrained=1"
         )
-    segment(of_run(run), paths, out or run.folder / "segmented")
+    for path in found.others:
+        console.print(f"not read: {path}: no image of a known format")
+    for path in found.foreign:
+        console.print(f"left out: {path}: needs another program; export it as TIFF or PNG")
+    n_done = segment(of_run(run), found.images, _out(run, images, out), choice)
+    n_images = len(found.images) + len(found.foreign)
+    if n_done < n_images:
+        console.print(f"{n_images - n_done} of {n_images} images were left out, named above")
+    return LEFT_OUT if n_done < n_images else 0
 
 
-def segment(segmenter: Segmenter, paths: list[Path], out: Path) -> None:
-    """Write labels, outlines and the table of the images at `paths`; UserError if none can be read."""
+def _choice(data: Data, page: int | None, channels: str, project: str) -> Choice:
+    """What the data set's settings say, but for what is given here."""
+    given: dict[str, object] = {}
+    if page is not None or project:
+        given |= {"page": page, "project": project}
+    if channels:
+        given["channels"] = channels.split(",")
+    return Choice.of(validated(Data, data.model_dump(mode="json") | given, "segment"))
+
+
+def _out(run: RunFiles, images: Path, out: Path | None) -> Path:
+    """Where results go: never among the user's images unless they say so."""
+    place = out or run.folder / "segmented"
+    folder = images if images.is_dir() else images.parent
+    if out is None and place.resolve() == folder.resolve():
+        raise UserError(f"{images}: results would lie among the images; say where with out=DIR")
+    return place
+
+
+def segment(
+    segmenter: Segmenter, paths: list[Path], out: Path, choice: Choice | None = None
+) -> int:
+    """Write labels, outlines and the table of the images at `paths`; how many could be read.
+
+    UserError if none can be.
+    """
     rows = []
-    for path in paths:
+    for path, name in zip(paths, pictures.names(paths, out), strict=True):
         try:
-            image = read_image(path)
+            image, notes = reader.rgb8(path, choice)
         except UserError as error:
             console.print(f"left out: {error}")
             continue
+        for kind, detail in notes:
+            console.print(f"{path}: {kind}: {detail}")
         labels = segmenter.labels(image)
-        write_labels(out / f"{path.stem}{labels_suffix(int(labels.max()))}", labels)
-        outlines = figures.outlined(image, None, labels, zoom=1)
-        write_image(out / f"{path.stem}_outlines.png", outlines)
+        write_labels(out / f"{name}{labels_suffix(int(labels.max()))}", labels)
+        outlines = figures.outlined(levels.visible(image), None, labels, zoom=1)
+        write_image(out / f"{name}_outlines.png", outlines)
         rows.append(_row(path, labels, segmenter))
     if not rows:
         raise UserError(f"{paths[0].parent}: none of its {len(paths)} images can be read")
@@ -65,6 +104,7 @@ def segment(segmenter: Segmenter, paths: list[Path], out: Path) -> None:
     totals = table.drop(columns=["image", "height", "width"]).sum()
     shown = ", ".join(f"{name} {total}" for name, total in totals.items())
     console.print(f"{out}: {len(rows)} images, {shown}")
+    return len(rows)
 
 
 def _row(path: Path, labels: np.ndarray, segmenter: Segmenter) -> dict[str, int | str]:

@@ -91,18 +91,19 @@ class Semantic:
     ) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
         """A row, the confusion counts (K - 1, 2, 2) of each foreground class, the levels if binary."""
         probs, truth = maps.read_mean(image.oof, image.image_id), read_labels(image.labels)
-        found = decoder(probs)
+        known = class_images.known(truth, self.classes)
+        truth, found = truth[known], decoder(probs)[known]
         true = class_images.masks(truth, self.classes)
         matrices = semantic.channel_confusion(true, class_images.masks(found, self.classes))
         is_binary = probs.shape[-1] == true.shape[-1] == 1
-        levels = semantic.level_counts(true, probs) if is_binary else None
+        levels = semantic.level_counts(true, probs[known]) if is_binary else None
         row = {
             "image_id": image.image_id,
             "fold": image.fold,
             "part": part,
             "modality": image.modality,
             "group": image.group,
-            "accuracy": float((truth == found).mean()),
+            "accuracy": float((truth == found).mean()) if truth.size else 1.0,
             **class_scores(matrices, self.classes.names[1:]),
         }
         return row, matrices, levels
@@ -160,8 +161,10 @@ def _dice_by_threshold(
 ) -> np.ndarray:
     """Dice of one image for each channel and threshold, (C, T)."""
     image_id, labels_path, map_paths = job
-    masks = class_images.masks(read(labels_path), classes)
-    probs = maps.read_mean(map_paths, image_id)
+    truth = read(labels_path)
+    known = class_images.known(truth, classes)
+    masks = class_images.masks(truth[known], classes)
+    probs = maps.read_mean(map_paths, image_id)[known]
     counts = [semantic.level_counts(masks[..., c], probs[..., c]) for c in range(masks.shape[-1])]
     return semantic.dice(semantic.at_thresholds(np.array(counts), grid))[..., 1]
 
@@ -186,7 +189,9 @@ def _scales_by_dice(
 
 def _distinct_pixels(job: tuple[str, str, list[Path]]) -> class_scales.Pixels:
     image_id, labels_path, map_paths = job
-    return class_scales.Pixels.of(read_labels(labels_path), maps.read_mean(map_paths, image_id))
+    truth = read_labels(labels_path)
+    known = truth != class_images.IGNORE
+    return class_scales.Pixels.of(truth[known], maps.read_mean(map_paths, image_id)[known])
 
 
 def class_scores(matrices: np.ndarray, names: Sequence[str]) -> dict[str, float]:

@@ -1,13 +1,15 @@
+import io
 import shutil
 import zipfile
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from segline.base import files
 from segline.base.errors import UserError
-from segline.data.layouts import Key, open_raw
+from segline.data.layouts import Key, Reading, open_raw
 from segline.data.layouts.dsb2018 import LABELS
 from segline.masks import rle
 
@@ -207,3 +209,120 @@ def test_label_csv_without_the_columns_is_refused(raw):
     files.write_text(raw / LABELS, "a,b\n1,2\n")
     with pytest.raises(UserError, match="expected the columns ImageId,EncodedPixels"):
         open_raw("dsb2018", raw)
+
+
+# --- what masks and archives may be ---------------------------------------------------------------
+
+
+def alpha_only(inside):
+    return png(np.dstack([np.zeros((*inside.shape, 3), np.uint8), inside.astype(np.uint8) * 255]))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda inside: png(inside.astype(np.uint16)),
+        lambda inside: png(inside.astype(np.uint16) * 65535),
+        lambda inside: png(inside.astype(np.uint8)),
+        lambda inside: cv2.imencode(".tif", inside.astype(np.uint16) * 255)[1].tobytes(),
+        lambda inside: cv2.imencode(".bmp", inside.astype(np.uint8) * 255)[1].tobytes(),
+        alpha_only,
+    ],
+)
+def test_a_mask_is_its_object_however_it_was_saved(raw, write):
+    (raw / LABELS).unlink()
+    shutil.rmtree(raw / "stage1_train/a/masks")
+    write_masks(raw, write(SQUARE), write(np.roll(CORNER, 2, axis=1)))
+    record = load(raw)
+    assert record.problems == []
+    assert ((record.labels == 1) == SQUARE).all()
+    assert record.labels.max() == 2
+
+
+def write_masks(raw, *masks):
+    for number, data in enumerate(masks, 1):
+        write(raw, f"stage1_train/a/masks/{number}.png", data)
+
+
+def test_one_label_image_for_all_nuclei_is_refused_or_read_by_a_setting(raw):
+    (raw / LABELS).unlink()
+    shutil.rmtree(raw / "stage1_train/a/masks")
+    numbers = np.zeros(SHAPE, np.uint16)
+    numbers[:2], numbers[4:, :3], numbers[4:, 5:] = 1, 2, 9
+    write_masks(raw, png(numbers))
+    with pytest.raises(UserError, match=r"masks/1.png: 4 values .*data.label_masks=true"):
+        load(raw)
+    source = open_raw("dsb2018", raw, Reading(label_masks=True))
+    labels = source.load(Key("train", "a")).labels
+    assert (labels == np.where(numbers == 9, 3, numbers)).all()
+
+
+def test_deep_images_keep_their_grey_levels(raw):
+    for bits in (8, 10, 12, 16):
+        deep = np.linspace(0, 2**bits - 1, 48).reshape(SHAPE).astype(np.uint16)
+        write(raw, "stage1_train/a/images/a.png", png(deep))
+        record = load(raw)
+        assert len(np.unique(record.image)) == 48
+        assert record.suffix == ".png"
+        assert (files.decode_image(record.data, "a") == record.image).all()
+
+
+def test_a_turned_image_lies_as_its_mask_and_loses_the_tag(raw):
+    exif = Image.Exif()
+    exif[274] = 6
+    for kind in ("image", "mask"):
+        pixels = IMAGE if kind == "image" else SQUARE.astype(np.uint8) * 255
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, "PNG", exif=exif)
+        name = "images/a.png" if kind == "image" else "masks/1.png"
+        write(raw, f"stage1_train/a/{name}", out.getvalue())
+    record = load(raw)
+    assert record.image.shape == (*record.labels.shape, 3) == (*SHAPE, 3)
+    assert (record.image == IMAGE).all()
+    assert "orientation tag ignored" in kinds(record)
+    assert Image.open(io.BytesIO(record.data)).getexif().get(274) is None
+
+
+def zipped(raw, to, rename=str):
+    shutil.copy(raw / LABELS, to)
+    for name in ("stage1_train", "stage1_test"):
+        with zipfile.ZipFile(to / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted((raw / name).rglob("*.png")):
+                info = zipfile.ZipInfo("x")
+                info.filename = rename(path.relative_to(raw / name).as_posix())
+                archive.writestr(info, path.read_bytes())
+
+
+def test_backslashes_in_a_zip_are_slashes(raw, tmp_path_factory):
+    to = tmp_path_factory.mktemp("zipped")
+    zipped(raw, to, lambda name: name.replace("/", "\\"))
+    assert (load(to).labels == load(raw).labels).all()
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "reason"),
+    [
+        (10, 9, "packed by deflate64, which Python cannot"),
+        (8, 1, "is encrypted; unpack it yourself"),
+    ],
+)
+def test_what_a_zip_cannot_give_is_said_with_its_reason(
+    raw, tmp_path_factory, offset, value, reason
+):
+    to = tmp_path_factory.mktemp("zipped")
+    zipped(raw, to)
+    data = bytearray((to / "stage1_train.zip").read_bytes())
+    data[data.index(b"PK\1\2") + offset] = value
+    (to / "stage1_train.zip").write_bytes(bytes(data))
+    with pytest.raises(UserError, match=f"stage1_train.zip: .*{reason}") as caught:
+        load(to)
+    assert "\n" not in str(caught.value)
+
+
+def test_damage_inside_a_zip_is_said_of_that_file_alone(raw, tmp_path_factory):
+    to = tmp_path_factory.mktemp("zipped")
+    zipped(raw, to)
+    data = bytearray((to / "stage1_train.zip").read_bytes())
+    data[60] ^= 255
+    (to / "stage1_train.zip").write_bytes(bytes(data))
+    assert kinds(load(to)) == ["image unreadable"]

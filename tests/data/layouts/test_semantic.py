@@ -4,12 +4,14 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 from segline.base import files
 from segline.base.errors import UserError
-from segline.data.layouts import Key, folders, npz, open_semantic, rle_csv
-from segline.masks.classes import Classes
+from segline.data.layouts import Key, Reading, folders, npz, open_semantic, rle_csv
+from segline.data.stacks import Choice
+from segline.masks.classes import IGNORE, Classes
 
 TWO = Classes(("background", "iris"))
 THREE = Classes(("background", "road", "car"))
@@ -91,10 +93,12 @@ def test_16_bit_images_are_stretched_and_stored_in_8(raw, suffix):
     assert (files.decode_image(record.data, "a") == record.image).all()
 
 
-def test_a_dark_16_bit_image_is_on_the_scale_of_the_others(raw):
-    cv2.imwrite(str(raw / "images/a.png"), picture(1, (6, 8), 200, np.uint16))
+def test_an_8_bit_range_in_16_bits_keeps_every_level(raw):
+    dark = picture(1, (6, 8), 200, np.uint16)
+    cv2.imwrite(str(raw / "images/a.png"), dark)
     record = folders.open_raw(raw, THREE).load(Key("train", "a"))
-    assert (record.levels.scale, record.image.max()) == ("16 bit", 255)
+    assert record.levels.scale == "0-255"
+    assert (record.image[..., 0] == dark).all()
 
 
 def test_float_images_are_scaled_by_their_range(raw):
@@ -235,6 +239,97 @@ def test_other_files_are_listed_and_numbers_sort_naturally(raw):
     keys = source.keys()
     assert [key.image_id for key in keys][2:] == ["c", "x2", "x10"]
     assert [problem[:2] for problem in source.problems] == [("Thumbs", "file not read")]
+
+
+IGNORING = Classes(TWO.names, ignore=255)
+
+
+def test_noise_beside_masks_of_0_and_255_is_background_and_said(raw):
+    files.write_image(raw / "masks/a.png", BINARY)  # 0 and 1: in this folder next to nothing
+    files.write_image(raw / "masks/b.png", BINARY * 255)
+    assert not labels(raw, TWO, "a").any()
+    assert (labels(raw, TWO, "b") == BINARY).all()
+    (found,) = folders.open_raw(raw, TWO).problems
+    assert found[:2] == ("a", "faint mask")
+
+
+@pytest.mark.parametrize("full", [1, 255, 65535])
+def test_masks_of_16_bits_are_on_their_own_scale(raw, full):
+    for name in ("a", "b"):
+        cv2.imwrite(str(raw / f"masks/{name}.png"), BINARY.astype(np.uint16) * np.uint16(full))
+    assert (labels(raw, TWO) == BINARY).all()
+
+
+def test_transparency_black_and_white_palettes_and_soft_edges_are_binary_masks(raw):
+    files.write_image(raw / "masks/b.png", BINARY * 255)
+    alpha = np.zeros((6, 8, 4), np.uint8)
+    alpha[..., 3] = BINARY * 255
+    swapped = Image.fromarray(1 - BINARY)
+    swapped.putpalette([255, 255, 255, 0, 0, 0])
+    for image, suffix in ((Image.fromarray(alpha), "png"), (swapped, "png"), (swapped, "gif")):
+        (raw / "masks/a.png").unlink(missing_ok=True)
+        image.save(raw / f"masks/a.{suffix}")
+        assert (labels(raw, TWO) == BINARY).all(), suffix
+    (raw / "masks/a.gif").unlink()
+    soft = BINARY * 255
+    soft[0, 0], soft[1, 2] = 90, 160
+    files.write_image(raw / "masks/a.png", soft)
+    assert (labels(raw, TWO) == BINARY).all()
+
+
+def test_a_void_value_is_refused_until_it_is_named(raw):
+    void = BINARY.copy()
+    void[5] = 255
+    files.write_image(raw / "masks/a.png", void)
+    files.write_image(raw / "masks/b.png", BINARY)
+    with one_line("masks/a.png: values 0, 1 and 255: .*data.ignore=255"):
+        labels(raw, TWO)
+    found = labels(raw, IGNORING)
+    assert (found[5] == IGNORE).all()
+    assert (found[:5] == BINARY[:5]).all()
+    assert (labels(raw, IGNORING, "b") == BINARY).all()
+    files.write_image(raw / "masks/a.png", np.where(void == 255, void, MASK))
+    with one_line("masks/a.png: value 255 at .*data.ignore=255"):
+        labels(raw, THREE)
+    files.write_image(raw / "masks/a.png", np.full_like(MASK, 255))
+    assert (labels(raw, IGNORING) == IGNORE).all()
+
+
+def test_a_void_colour_is_no_class(raw):
+    files.write_image(raw / "masks/a.png", RGB[MASK])
+    coloured = RGB[MASK]
+    coloured[5] = (224, 224, 192)
+    files.write_image(raw / "masks/b.png", coloured)
+    found = labels(raw, Classes(THREE.names, ignore="#e0e0c0"), "b")
+    assert (found[5] == IGNORE).all()
+    assert (found[:5] == MASK[:5]).all()
+
+
+def test_image_and_mask_with_a_tag_lie_in_one_frame(raw):
+    exif = Image.Exif()
+    exif[274] = 8
+    for place, pixels in (("images", picture(ord("a"))), ("masks", MASK)):
+        Image.fromarray(pixels).save(raw / f"{place}/a.png", exif=exif)
+    record = folders.open_raw(raw, THREE).load(Key("train", "a"))
+    assert (record.image == picture(ord("a"))).all()
+    assert (record.labels == MASK).all()
+    assert [problem.kind for problem in record.problems] == ["orientation tag ignored"]
+    Image.fromarray(MASK.T).save(raw / "masks/a.png")
+    with one_line(
+        "mask is 8x6, its image 6x8 .*the image has an orientation tag, which is ignored"
+    ):
+        labels(raw)
+
+
+def test_a_page_is_chosen_of_image_and_mask(raw):
+    for place, pages in (("images", [MASK + 50, MASK + 9]), ("masks", [MASK * 0, MASK])):
+        (raw / f"{place}/a.png").unlink()
+        tifffile.imwrite(raw / f"{place}/a.tif", np.stack(pages), metadata={"axes": "ZYX"})
+    with one_line("masks/a.tif: a stack of 2 pages; save one .*data.page"):
+        labels(raw)
+    record = folders.open_raw(raw, THREE, Reading(Choice(page=1))).load(Key("train", "a"))
+    assert (record.image[..., 0] == MASK + 9).all()
+    assert (record.labels == MASK).all()
 
 
 # --- rle_csv -------------------------------------------------------------------------------------

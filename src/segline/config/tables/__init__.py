@@ -89,6 +89,11 @@ class Config(Table):
         two = ("background", "object")
         names = self.data.classes if self.data.task == "semantic" else two
         _check_numbers("weights.class_weights", self.weights.class_weights, names)
+        if 0.0 in tuple(self.weights.class_weights):
+            raise ValueError(
+                f"weights.class_weights={list(self.weights.class_weights)} needs numbers above 0: a crop "
+                f"of a class of weight 0 alone teaches nothing; pixels to leave out are data.ignore"
+            )
         _check_numbers(
             "regions.class_weights", self.regions.class_weights, self.data.classes or two
         )

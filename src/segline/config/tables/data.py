@@ -14,6 +14,7 @@ from segline.config.tables.base import (
     Name,
     NotNegative,
     Positive,
+    Several,
     Table,
     Unit,
     Whole,
@@ -39,6 +40,16 @@ class Data(Table):
     """Whether a pixel has exactly one class; else any number of them."""
     colours: tuple[Colour, ...] = ()
     """Colours of the classes in colour masks, as `#rrggbb`."""
+    ignore: Annotated[int, Field(ge=0, le=65535)] | Colour | None = None
+    """Value or colour (`#rrggbb`) in masks of pixels whose class is not known: not taught, not scored."""
+    label_masks: bool = False
+    """Instances: a mask file may hold several objects, each value above 0 being one."""
+    page: Whole | None = None
+    """Of images of several pages, the number of the one that is the picture, from 0."""
+    channels: Annotated[tuple[Whole, ...], Several] = ()
+    """Of images of several channels, the one that is read as grey or three as RGB, from 0."""
+    project: Literal["", "max"] = ""
+    """Of images of several pages, `max` takes the largest value of all of them."""
     n_folds: Annotated[int, Field(ge=2)] = 5
     """Number of folds; the images of one field stay together."""
     fold_seed: int = 0
@@ -56,6 +67,20 @@ class Data(Table):
                 f"generate={self.generate} makes the layout {GENERATED[self.generate]}, but source is "
                 f"{self.source}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _choice_fits(self) -> Data:
+        if len(self.channels) not in (0, 1, 3):
+            raise ValueError("channels needs one number (grey) or three (RGB)")
+        if self.project and self.page is not None:
+            raise ValueError("page takes one page and project=max all of them; give one of the two")
+        if self.label_masks and self.task != "instances":
+            raise ValueError("label_masks goes with task=instances")
+        if self.ignore is not None and (self.task == "instances" or not self.exclusive):
+            raise ValueError("ignore goes with task=semantic or two_stage and exclusive classes")
+        if self.ignore is not None and self.ignore in self.colours:
+            raise ValueError(f"ignore={self.ignore} is the colour of a class, too")
         return self
 
     @model_validator(mode="after")

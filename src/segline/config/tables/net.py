@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -151,6 +151,15 @@ class Fitting(Table):
     """A modality of n images is drawn as n to this power: 1 draws images alike, 0 modalities alike."""
     seed: int = 0
     """Seed of weights, crops and augmentation."""
+
+    @model_validator(mode="after")
+    def _epochs_have_a_batch(self) -> Self:
+        if self.crops_per_epoch < self.batch_size:
+            raise ValueError(
+                f"crops_per_epoch={self.crops_per_epoch} is less than batch_size={self.batch_size}, so an "
+                f"epoch would have no step"
+            )
+        return self
 
 
 class Train(Fitting):

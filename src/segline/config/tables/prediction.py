@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from segline.config.tables.base import Numbers, Positive, Several, Table, Units, Whole
 
@@ -22,6 +22,15 @@ class Predict(Table):
     """Larger images are predicted in tiles of this side."""
     overlap_px: Whole = 64
     """What neighbouring tiles share; they are blended there."""
+
+    @model_validator(mode="after")
+    def _tiles_advance(self) -> Predict:
+        if self.overlap_px >= self.tile_px:
+            raise ValueError(
+                f"overlap_px={self.overlap_px} must be less than tile_px={self.tile_px}, or tiles do not "
+                f"advance"
+            )
+        return self
 
 
 class Tune(Table):

@@ -1,7 +1,7 @@
 """Sources: each module reads one raw layout.
 
-A new layout is one file here with a function `open_raw(raw: Path) -> Source`, or for semantic masks
-`open_raw(raw: Path, classes: Classes) -> Source`, and one line in
+A new layout is one file here with a function `open_raw(raw: Path, reading: Reading) -> Source`, or for
+semantic masks `open_raw(raw: Path, classes: Classes, reading: Reading) -> Source`, and one line in
 `INSTANCES` or `SEMANTIC` of `config.names`.
 """
 
@@ -11,14 +11,30 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from segline.base.errors import UserError
 from segline.config.names import INSTANCES, SEMANTIC
+from segline.config.tables import Data
 from segline.data.levels import Levels
+from segline.data.stacks import Choice
 from segline.masks.classes import Classes
+
+
+class Reading(NamedTuple):
+    """What a config says of the files: the choice of pages and channels, and what a mask file holds."""
+
+    choice: Choice = Choice()
+    label_masks: bool = False
+
+    @classmethod
+    def of(cls, data: Data) -> Self:
+        return cls(Choice.of(data), data.label_masks)
+
+
+READING = Reading()
 
 
 class Problem(NamedTuple):
@@ -77,14 +93,16 @@ class SemanticSource(Source, Protocol):
     classes: Classes  # as given, with the colours found in the masks
 
 
-def open_raw(name: str, raw: Path) -> Source:
+def open_raw(name: str, raw: Path, reading: Reading = READING) -> Source:
     """Open the folder `raw` as the layout `name`; UserError if either is not there."""
-    return importlib.import_module(_module(name, INSTANCES)).open_raw(raw)
+    return importlib.import_module(_module(name, INSTANCES)).open_raw(raw, reading)
 
 
-def open_semantic(name: str, raw: Path, classes: Classes) -> SemanticSource:
+def open_semantic(
+    name: str, raw: Path, classes: Classes, reading: Reading = READING
+) -> SemanticSource:
     """The same for a layout of semantic masks."""
-    return importlib.import_module(_module(name, SEMANTIC)).open_raw(raw, classes)
+    return importlib.import_module(_module(name, SEMANTIC)).open_raw(raw, classes, reading)
 
 
 def _module(name: str, known: dict[str, str]) -> str:

@@ -11,33 +11,32 @@ Where both a zip and a folder are there, the folder is read: somebody unpacked i
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from segline.base import files
 from segline.base.errors import UserError
-from segline.data.layouts import Key, Problem, Record
+from segline.data import object_masks, reader
+from segline.data.archives import Place
+from segline.data.layouts import READING, Key, Problem, Reading, Record
+from segline.data.layouts.files import decode_image
 from segline.masks import labels, rle
 
 SPLITS = {"train": "stage1_train", "test": "stage1_test"}
 LABELS = "stage1_train_labels.csv"
 SUPPLY = "`make download`, `make download source=kaggle` or `make data raw=DIR`"
-READ_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, UserError)
 
 
-def open_raw(raw: Path) -> Dsb2018:
+def open_raw(raw: Path, reading: Reading = READING) -> Dsb2018:
     """Open a raw folder; UserError naming what is missing and the commands that can supply it."""
     names = list(SPLITS.values())
     missing = [f"{n}.zip" for n in names if not _place(raw, n).exists()]
     if missing:
         raise UserError(f"{raw}: missing {', '.join(missing)}; supply with {SUPPLY}")
-    return Dsb2018(raw)
+    return Dsb2018(raw, reading)
 
 
 def _place(raw: Path, name: str) -> Path:
@@ -47,7 +46,8 @@ def _place(raw: Path, name: str) -> Path:
 class Dsb2018:
     """A `Source`. Files are listed at once and read one image at a time."""
 
-    def __init__(self, raw: Path) -> None:
+    def __init__(self, raw: Path, reading: Reading) -> None:
+        self._reading = reading
         self.sample = _if_there(raw / "stage1_sample_submission.csv")
         self.solution = _if_there(raw / "stage1_solution.csv")
         self._members = {split: Members(_place(raw, name)) for split, name in SPLITS.items()}
@@ -67,11 +67,10 @@ class Dsb2018:
     def load(self, key: Key) -> Record:
         members = self._members[key.split]
         name = members.images[key.image_id]
-        record = Record(key, suffix=Path(name).suffix.lower())
+        record = Record(key)
         try:
-            record.data = members.read(name)
-            record.image = files.decode_image(record.data, name)
-        except READ_ERRORS as error:
+            decode_image(record, members.read(name), name, self._reading.choice)
+        except UserError as error:
             record.note("image unreadable", str(error))
             return record
         if key.split == "train":
@@ -91,26 +90,41 @@ class Dsb2018:
         record.labels = _join(record, given, shape)
 
     def _masks(self, record: Record, shape: tuple[int, int]) -> dict[str, str]:
-        """RLE by file name of the PNG masks; unreadable ones are noted."""
+        """RLE by name of the masks; unreadable ones are noted."""
         members = self._members[record.key.split]
-        found = {}
+        found: dict[str, str] = {}
         for name in sorted(members.masks.get(record.key.image_id, ())):
+            file = Path(name).name
             try:
-                found[Path(name).name] = _encode_png(members.read(name), shape)
-            except (*READ_ERRORS, ValueError) as error:
-                record.note("mask unreadable", f"{Path(name).name}: {error}")
+                mask = reader.mask(members.read(name), file, self._reading.choice)
+                _check_shape(mask.pixels, shape, file)
+            except reader.UnknownFormatError:
+                record.note("mask unreadable", f"{file}: not a readable image")
+            except UserError as error:
+                record.note("mask unreadable", str(error))
+            else:
+                found |= self._objects(record, mask.coloured(), name)
         return found
+
+    def _objects(self, record: Record, mask: np.ndarray, name: str) -> dict[str, str]:
+        """RLE by name of the objects of a mask; UserError if nothing else tells them."""
+        try:
+            return _encoded(mask, name, several=self._reading.label_masks)
+        except UserError as error:
+            if self._rles is None:
+                raise
+            record.note("mask unreadable", str(error))
+            return {}
 
 
 class Members:
     """Image and mask files of a zip or folder, by image id; the layout may lie deeper inside."""
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        self._zip = None if place.is_dir() else _open_zip(place)
+    def __init__(self, path: Path) -> None:
+        self._place = Place(path, f"supply with {SUPPLY}")
         self.images: dict[str, str] = {}
         self.masks: dict[str, list[str]] = {}
-        for name in self._names():
+        for name in self._place.names():
             image_id, folder, file = ("", "", *name.split("/"))[-3:]
             if file.startswith(".") or name.startswith("__MACOSX") or not Path(file).suffix:
                 continue
@@ -119,23 +133,10 @@ class Members:
             elif folder == "masks":
                 self.masks.setdefault(image_id, []).append(name)
         if not self.images:
-            raise UserError(f"{place}: no <id>/images/<id>.png in it; supply with {SUPPLY}")
-
-    def _names(self) -> list[str]:
-        if self._zip:
-            return self._zip.namelist()
-        found = (p for p in self._place.rglob("*") if p.is_file())
-        return sorted(p.relative_to(self._place).as_posix() for p in found)
+            raise UserError(f"{path}: no <id>/images/<id>.png in it; supply with {SUPPLY}")
 
     def read(self, name: str) -> bytes:
-        return self._zip.read(name) if self._zip else (self._place / name).read_bytes()
-
-
-def _open_zip(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise UserError(f"{path}: {error}; is it complete? supply with {SUPPLY}") from None
+        return self._place.read(name)
 
 
 def _if_there(path: Path) -> Path | None:
@@ -148,13 +149,20 @@ def _read_labels(path: Path) -> dict[str, list[str]]:
     return {str(name): list(rows) for name, rows in table.groupby("ImageId")["EncodedPixels"]}
 
 
-def _encode_png(data: bytes, shape: tuple[int, int]) -> str:
-    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
-    if mask is None:
-        raise ValueError("not a readable image")
-    if mask.shape != shape:
-        raise ValueError(f"{mask.shape[0]}x{mask.shape[1]}, the image is {shape[0]}x{shape[1]}")
-    return rle.encode(mask > 0)
+def _encoded(mask: np.ndarray, name: str, *, several: bool) -> dict[str, str]:
+    file = Path(name).name
+    if not several:
+        return {file: rle.encode(object_masks.one_object(mask, name))}
+    numbered = labels.relabel(object_masks.several_objects(mask, name))
+    codes = rle.encode_labels(numbered)
+    return {f"{file}, object {number}": code for number, code in enumerate(codes, 1)}
+
+
+def _check_shape(mask: np.ndarray, shape: tuple[int, int], name: str) -> None:
+    if mask.shape[:2] != shape:
+        raise UserError(
+            f"{name}: {mask.shape[0]}x{mask.shape[1]}, the image is {shape[0]}x{shape[1]}"
+        )
 
 
 def _valid(record: Record, rows: list[str], shape: tuple[int, int]) -> list[str]:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import contextlib
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from segline.base import files
 from segline.base.errors import UserError
+from segline.data import reader
 from segline.data.layouts import Problem, Record
 from segline.data.levels import Levels, Scale, stored_scale, to_rgb8
+from segline.data.reader import IMAGE_SUFFIXES, Choice, Mask
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".npy", ".npz")
+MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".npy", ".npz")
 TRAIN_IMAGES = ("images", "train_images", "train/images")
 TRAIN_MASKS = ("masks", "train_masks", "train/masks")
 TEST_IMAGES = ("test_images", "test/images")
-Image.MAX_IMAGE_PIXELS = None  # a user's own masks may be as large as the images they belong to
 ENDINGS = ("_mask", "_segmentation")  # a mask's stem may be its image's stem and one of these
 
 
@@ -95,26 +95,23 @@ def naming(place: object) -> Iterator[None]:
         raise UserError(f"{place}: {error}") from None
 
 
-def read_image(record: Record, path: Path) -> None:
+def read_image(record: Record, path: Path, choice: Choice) -> None:
     """Fill `data`, `suffix`, `image` and `levels` of a record from an image file.
 
-    8-bit files keep their bytes; others are stored as the 8-bit PNG that `levels.to_rgb8` makes:
-    deeper integers as 16 bit, floats by the scale of their range.
+    8-bit files keep their bytes if any viewer sees the same in them; others are stored as the 8-bit
+    PNG that `levels.to_rgb8` makes: deeper integers as 16 bit, floats by the scale of their range.
     """
-    record.data, record.suffix = path.read_bytes(), path.suffix.lower()
-    set_image(record, _decoded(record.data, path), path)
+    decode_image(record, path.read_bytes(), path, choice)
 
 
-def _decoded(data: bytes, path: Path) -> np.ndarray:
-    """An image file at its own depth, RGB, or (H, W) from a deep TIFF."""
-    is_tiff = path.suffix.lower() in (".tif", ".tiff")  # OpenCV reads no grey float TIFF as colour
-    flags = cv2.IMREAD_UNCHANGED if is_tiff else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    stored = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    if stored is None:
-        raise UserError(f"{path}: not a readable image (corrupt?); replace or remove it")
-    if stored.dtype == np.uint8:
-        return files.decode_image(data, str(path)) if is_tiff else stored[..., ::-1]
-    return stored[..., [2, 1, 0]] if stored.ndim == 3 and stored.shape[2] in (3, 4) else stored
+def decode_image(record: Record, data: bytes, where: object, choice: Choice) -> None:
+    """The same of the bytes of a file whose place is `where`."""
+    found = reader.picture(data, where, choice)
+    record.data = data if found.whole else b""
+    record.suffix = Path(str(where)).suffix.lower()
+    for note in found.notes:
+        record.note(*note)
+    set_image(record, found.pixels, where)
 
 
 def set_image(
@@ -139,70 +136,36 @@ def encode_png(image: np.ndarray) -> bytes:
     return cv2.imencode(".png", np.ascontiguousarray(stored))[1].tobytes()
 
 
-def read_mask(path: Path, *, as_colours: bool = False) -> np.ndarray:
-    """The numbers of a mask file: (H, W), (H, W, 3) RGB, or (H, W, C) from .npy and .npz.
-
-    A palette image gives its palette indices, or with `as_colours` its colours; transparency is dropped.
-    """
+def read_mask(path: Path, choice: Choice) -> Mask:
+    """The numbers of a mask file: (H, W), (H, W, 3) RGB, or (H, W, C) from .npy and .npz."""
     if path.suffix.lower() in (".npy", ".npz"):
-        return _read_array(path)
-    with _opened(path) as image:
-        if image.mode not in ("1", "L", "P", "I", "F", "RGB") and not image.mode.startswith("I;"):
-            image = image.convert("L" if image.mode in ("LA", "La") else "RGB")
-        elif image.mode == "P" and as_colours:
-            image = image.convert("RGB")
-        return np.asarray(image)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path) as image:
-            n_pages = getattr(image, "n_frames", 1)
-            if n_pages > 1:
-                raise UserError(f"{path}: a stack of {n_pages} pages; save one mask a file")
-            yield image
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:  # PIL's parsers raise all three
-        raise UserError(f"{path}: not a readable mask ({error}); replace or remove it") from None
+        return Mask(_read_array(path), from_image=False)
+    return reader.mask(path.read_bytes(), path, choice)
 
 
 def _read_array(path: Path) -> np.ndarray:
     try:
         found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(found, np.ndarray):
+            return found
+        with found:
+            if len(found.files) != 1:
+                raise UserError(f"{path}: {len(found.files)} arrays in it; a mask file holds one")
+            return found[found.files[0]]
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path}: not a readable array ({error}); save it with numpy.save"
         ) from None
-    if isinstance(found, np.ndarray):
-        return found
-    with found:
-        if len(found.files) != 1:
-            raise UserError(f"{path}: {len(found.files)} arrays in it; a mask file holds one")
-        return found[found.files[0]]
-
-
-def palette(path: Path, n_colours: int) -> bytes | None:
-    """The first colours (R, G, B) of a palette image; None for another kind of file."""
-    if path.suffix.lower() in (".npy", ".npz"):
-        return None
-    with _opened(path) as image:
-        return bytes((image.getpalette() or [])[: 3 * n_colours]) if image.mode == "P" else None
-
-
-def is_coloured(path: Path) -> bool:
-    """Whether a mask file is an RGB picture; only its header is read."""
-    if path.suffix.lower() in (".npy", ".npz"):
-        return False
-    with _opened(path) as image:
-        return image.mode in ("RGB", "RGBA", "CMYK", "YCbCr")
 
 
 def check_shapes(record: Record, labels: np.ndarray, where: object) -> None:
     assert record.image is not None
     (height, width), (rows, columns) = record.image.shape[:2], labels.shape
     if (height, width) != (rows, columns):
+        turned = any(problem.kind == reader.TURNED for problem in record.problems)
+        why = "; the image has an orientation tag, which is ignored" if turned else ""
         raise UserError(
-            f"{where}: the mask is {rows}x{columns}, its image {height}x{width} (height x width); "
+            f"{where}: the mask is {rows}x{columns}, its image {height}x{width} (height x width){why}; "
             f"export both at one size"
         )
 

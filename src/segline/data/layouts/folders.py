@@ -20,21 +20,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segline.base.errors import UserError
-from segline.data.layouts import Key, Problem, Record, files
+from segline.data.layouts import READING, Key, Problem, Reading, Record, files
+from segline.data.layouts.survey import Survey, plain
+from segline.data.stacks import Choice
 from segline.masks import classes as semantic
 from segline.masks.classes import Classes
 
 
-def open_raw(raw: Path, classes: Classes) -> Folders:
+def open_raw(raw: Path, classes: Classes, reading: Reading = READING) -> Folders:
     """List and pair the files; UserError for a missing folder or a file without partner."""
-    return Folders(raw, classes)
+    return Folders(raw, classes, reading)
 
 
 class Pictures:
     """Training and test images of a raw folder, read one at a time."""
 
-    def __init__(self, raw: Path, train: Path, test: Path | None) -> None:
+    def __init__(self, raw: Path, train: Path, test: Path | None, choice: Choice) -> None:
+        self._choice = choice
         self.sample = files.companion(raw, "sample_submission.csv")
         self.solution = files.companion(raw, "solution.csv")
         self.problems: list[Problem] = []
@@ -61,27 +63,28 @@ class Pictures:
         record = Record(key, place=str(path.parent))
         if stem in self._groups and (key.split == "train" or not self._prefix):
             record.group, record.modality = self._groups[stem]
-        files.read_image(record, path)
+        files.read_image(record, path, self._choice)
         return record
 
 
 class Folders:
     """A `SemanticSource`."""
 
-    def __init__(self, raw: Path, classes: Classes) -> None:
+    def __init__(self, raw: Path, classes: Classes, reading: Reading) -> None:
         train = files.needed_folder(raw, files.TRAIN_IMAGES)
         place = files.needed_folder(raw, files.TRAIN_MASKS)
-        self._pictures = Pictures(raw, train, files.folder(raw, files.TEST_IMAGES))
+        test = files.folder(raw, files.TEST_IMAGES)
+        self._pictures = Pictures(raw, train, test, reading.choice)
         masks, others = files.by_stem(place, files.MASK_SUFFIXES)
         self._masks = files.pair(self._pictures.train, masks)
         self.sample, self.solution = self._pictures.sample, self._pictures.solution
-        self.problems = self._pictures.problems + others
-        paths = list(self._masks.values())
-        self._by_colour = bool(classes.colours)
+        self._choice = reading.choice
+        self._survey = Survey.of(list(self._masks.values()), classes, reading.choice)
+        self.problems = [*self._pictures.problems, *others, *self._survey.problems]
         self.classes = classes
         if not classes.colours:
-            _check_palettes(paths, len(classes))
-            self.classes = replace(classes, colours=_colours(paths, place, len(classes)))
+            self.classes = replace(classes, colours=self._survey.colours_of_classes(place, classes))
+        self._by_colour = bool(classes.colours)
 
     def keys(self) -> Sequence[Key]:
         return self._pictures.keys()
@@ -90,35 +93,12 @@ class Folders:
         record = self._pictures.read(key)
         if key.split == "train":
             path = self._masks[self._pictures.stem(key)]
-            mask = files.read_mask(path, as_colours=self._by_colour)
+            mask = files.read_mask(path, self._choice)
+            pixels = plain(mask, self.classes, by_colour=self._by_colour)
             with files.naming(path):
-                record.labels = semantic.read_mask(mask, self.classes)
+                full = self._survey.full(pixels.dtype)
+                record.labels = semantic.read_mask(pixels, self.classes, full=full)
+            if mask.notes and not record.problems:
+                record.note(*mask.notes[0])
             files.check_shapes(record, record.labels, path)
         return record
-
-
-def _check_palettes(paths: Sequence[Path], n_classes: int) -> None:
-    """Refuse palette masks in which one index means different colours."""
-    first: tuple[Path, bytes] | None = None
-    for path in paths:
-        found = files.palette(path, n_classes)
-        if found is None:
-            continue
-        first = first or (path, found)
-        if found != first[1]:
-            raise UserError(
-                f"{path}: its palette differs from that of {first[0].name}, so palette indices are no "
-                f"classes; give each class's colour as data.colours"
-            )
-
-
-def _colours(paths: Sequence[Path], place: Path, n_classes: int) -> tuple[str, ...]:
-    """Colours of the classes from all masks in RGB; none if those are only grey."""
-    found: set[str] = set()
-    for path in paths:
-        if files.is_coloured(path):
-            found |= semantic.colours_in(files.read_mask(path))
-    if all(map(semantic.is_grey, found)):
-        return ()
-    with files.naming(place):
-        return semantic.sorted_colours(found, n_classes)

@@ -15,6 +15,7 @@ The images of the validation file are training rows marked `validation`: fold 0 
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from segline.base.errors import UserError
-from segline.data.layouts import Key, Problem, Record
+from segline.data.layouts import READING, Key, Problem, Reading, Record
 from segline.data.layouts import files as _files
 from segline.data.levels import Scale, scale_of
 from segline.masks import classes as semantic
@@ -32,9 +33,9 @@ NAMES = {"images": ("arr_0", "images"), "masks": ("arr_1", "masks")}
 CHANNELS = (1, 3, 4)
 
 
-def open_raw(raw: Path, classes: Classes) -> Npz:
+def open_raw(raw: Path, classes: Classes, reading: Reading = READING) -> Npz:
     """Read the archives; UserError for NaNs in images, shapes that do not fit, unknown scales."""
-    return Npz(raw, classes)
+    return Npz(raw, classes, reading)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,7 @@ class Archive:
     images: np.ndarray  # (N, H, W) or (N, H, W, C)
     masks: np.ndarray | None  # the same, with other channels; None for a test file
     scale: Scale
+    full: float  # the largest known value of the masks
 
     @property
     def ids(self) -> list[str]:
@@ -52,15 +54,15 @@ class Archive:
 class Npz:
     """A `SemanticSource`; the archives are kept in memory."""
 
-    def __init__(self, raw: Path, classes: Classes) -> None:
+    def __init__(self, raw: Path, classes: Classes, reading: Reading) -> None:
         self.classes = classes
         self.sample = _files.companion(raw, "sample_submission.csv")
         self.solution = _files.companion(raw, "solution.csv")
         self.problems: list[Problem] = []
         files = _files_by_role(raw)
-        self._validation = [_read(path, with_masks=True) for path in files["validation"]]
-        train = [_read(path, with_masks=True) for path in files["train"]] + self._validation
-        test = [_read(path, with_masks=False) for path in files["test"]]
+        self._validation = [_read(path, classes) for path in files["validation"]]
+        train = [_read(path, classes) for path in files["train"]] + self._validation
+        test = [_read(path, None) for path in files["test"]]
         self._where = {
             Key(split, image_id): (archive, index)
             for split, archives in (("train", train), ("test", test))
@@ -78,7 +80,9 @@ class Npz:
         _files.set_image(record, archive.images[index], where, archive.scale)
         if archive.masks is not None:
             with _files.naming(f"{where}, mask"):
-                record.labels = semantic.read_mask(archive.masks[index], self.classes)
+                record.labels = semantic.read_mask(
+                    archive.masks[index], self.classes, full=archive.full
+                )
         return record
 
 
@@ -103,12 +107,13 @@ def _files_by_role(raw: Path) -> dict[str, list[Path]]:
     return roles
 
 
-def _read(path: Path, *, with_masks: bool) -> Archive:
+def _read(path: Path, classes: Classes | None) -> Archive:
+    """An archive, with masks if `classes` are given."""
     try:
         with np.load(path, allow_pickle=False) as found:
             images = _array(found, "images", path)
-            masks = _array(found, "masks", path) if with_masks else None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+            masks = _array(found, "masks", path) if classes else None
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path}: not a readable .npz ({error}); save it with numpy.savez"
         ) from None
@@ -120,7 +125,14 @@ def _read(path: Path, *, with_masks: bool) -> Archive:
         )
     with _files.naming(path):
         low, high = float(images.min()), float(images.max())
-        return Archive(path, images, masks, scale_of(images.dtype, low=low, high=high))
+        scale = scale_of(images.dtype, low=low, high=high)
+    return Archive(path, images, masks, scale, _full(masks, classes))
+
+
+def _full(masks: np.ndarray | None, classes: Classes | None) -> float:
+    if masks is None or classes is None or masks.dtype.kind not in "ui":
+        return 0
+    return max(semantic.top(mask, classes) for mask in masks)
 
 
 def _array(found: np.lib.npyio.NpzFile, what: str, path: Path) -> np.ndarray:

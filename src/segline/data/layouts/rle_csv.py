@@ -19,7 +19,7 @@ import numpy as np
 
 from segline.base import files
 from segline.base.errors import UserError
-from segline.data.layouts import Key, Record
+from segline.data.layouts import READING, Key, Reading, Record
 from segline.data.layouts import files as _files
 from segline.data.layouts.folders import Pictures
 from segline.masks import classes as semantic
@@ -30,18 +30,20 @@ from segline.submission import classes as class_submission
 TABLE = "train.csv"
 
 
-def open_raw(raw: Path, classes: Classes) -> RleCsv:
+def open_raw(raw: Path, classes: Classes, reading: Reading = READING) -> RleCsv:
     """List the images and read the CSV; UserError for unpaired ones or an unknown class."""
-    return RleCsv(raw, classes)
+    return RleCsv(raw, classes, reading)
 
 
 class RleCsv:
     """A `SemanticSource`."""
 
-    def __init__(self, raw: Path, classes: Classes) -> None:
+    def __init__(self, raw: Path, classes: Classes, reading: Reading) -> None:
         self.classes = classes
         train = _files.needed_folder(raw, _files.TRAIN_IMAGES)
-        self._pictures = Pictures(raw, train, _files.folder(raw, _files.TEST_IMAGES))
+        self._pictures = Pictures(
+            raw, train, _files.folder(raw, _files.TEST_IMAGES), reading.choice
+        )
         self.sample, self.solution = self._pictures.sample, self._pictures.solution
         self.problems = self._pictures.problems
         self._path = raw / TABLE

@@ -1,0 +1,58 @@
+"""Files of a folder or of a zip, by name; what a zip cannot give is said with its true reason."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from segline.base.errors import UserError
+from segline.data.reader import refusing
+
+KNOWN_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
+METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "zstandard", 98: "PPMd", 99: "AES"}
+ENCRYPTED = 1  # the flag's bit
+
+
+class Place:
+    """A folder, or a zip file as if it were one."""
+
+    def __init__(self, path: Path, remedy: str) -> None:
+        self._path = path
+        self._zip = None if path.is_dir() else _open(path, remedy)
+        self._stored: dict[str, str] = {}  # name with slashes -> name in the zip
+        for info in self._zip.infolist() if self._zip else ():
+            _check(info, path)
+            self._stored.setdefault(info.filename.replace("\\", "/"), info.filename)
+
+    def names(self) -> list[str]:
+        """Paths of all files, with slashes, from the folder or in the order of the zip."""
+        if self._zip:
+            return list(self._stored)
+        found = (path for path in self._path.rglob("*") if path.is_file())
+        return sorted(path.relative_to(self._path).as_posix() for path in found)
+
+    def read(self, name: str) -> bytes:
+        """UserError for a file that is damaged."""
+        with refusing(name, "file"):
+            if self._zip:
+                return self._zip.read(self._stored[name])
+            return (self._path / name).read_bytes()
+
+
+def _open(path: Path, remedy: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        raise UserError(f"{path}: {error}; is it complete? {remedy}") from None
+
+
+def _check(info: zipfile.ZipInfo, path: Path) -> None:
+    """Refuse a zip that Python cannot unpack, before any file of it is missed one by one."""
+    unpack = f"unpack it yourself into the folder {path.with_suffix('')}"
+    if info.flag_bits & ENCRYPTED:
+        raise UserError(f"{path}: {info.filename} is encrypted; {unpack}")
+    if info.compress_type not in KNOWN_METHODS and not info.is_dir():
+        method = METHODS.get(info.compress_type, f"method {info.compress_type}")
+        raise UserError(
+            f"{path}: {info.filename} is packed by {method}, which Python cannot unpack; {unpack}"
+        )
