@@ -100,8 +100,8 @@ score: $(cv) $(report)  ## cross-validated table, and the run's report.html
 $(generated): | .venv/.installed
 	$(call step,generate $(generate)) synthesize --out $(@D) --size $(generate)
 
-# What a mask means is a setting; the images of an instance set do not depend on any.
-$(images_csv): $(generated) $(if $(filter-out instances,$(task)),$(data_settings)) $(if $(raw_changed),FORCE)
+# What a mask means is a setting, as is a dialect; the images of another instance set do not depend on any.
+$(images_csv): $(generated) $(if $(filter-out instances,$(task))$(described),$(data_settings)) $(if $(raw_changed),FORCE)
 	$(call step,data $(dataset)) data --run $(run_dir)
 $(folds_csv): $(images_csv) $(data_settings)
 	$(call step,folds $(dataset)) folds --run $(run_dir)

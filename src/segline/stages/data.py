@@ -22,11 +22,20 @@ from segline.base.errors import UserError
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data import fields, label_checks, raw_files, semantic_checks, summary
-from segline.data.layouts import Problem, Record, SemanticSource, Source, open_raw, open_semantic
+from segline.data.layouts import (
+    Problem,
+    Record,
+    SemanticSource,
+    Source,
+    dialect,
+    open_raw,
+    open_semantic,
+)
 from segline.data.modality import modality
 from segline.data.tables import IMAGE_COLUMNS, SEMANTIC_COLUMNS
 from segline.masks.classes import Classes, of_data
 from segline.submission import classes as class_submission
+from segline.submission import dialect as dialect_submission
 
 THREADS = 2
 BATCH = 24  # pictures in flight, so that memory does not grow with the data set
@@ -55,9 +64,7 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     left, and for whatever `semantic_checks` refuses, before anything is replaced.
     """
     classes = of_data(settings)
-    opened = (
-        open_semantic(settings.source, raw, classes) if classes else open_raw(settings.source, raw)
-    )
+    opened = _opened(raw, settings, classes)
     examine = partial(semantic_checks.examined, classes=classes) if classes else _examined
     with _replacing_pictures(data) as new:
         found = _ingest(opened, examine, new, data.folder, root or Path.cwd())
@@ -67,20 +74,28 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
             _write_problems(data, found)
             raise UserError(f"{raw}: no training image can be used; see {data.problems}")
         images = _manifest(found, classes)
-        sample = _sample(opened, images, classes)
+        sample = _sample(opened, images, settings, classes)
     _write_companions(opened, data, sample)
-    found.problems += _unlike(sample, images)
+    found.problems += _unlike(_listed(sample, settings), images)
     _write_problems(data, found)
     shown = summary.summarise(
         images, found.problems, data_hash=found.data_hash(), of_objects=classes is None
     )
-    if isinstance(opened, SemanticSource):
+    if classes and isinstance(opened, SemanticSource):
         shown |= semantic_checks.summarise(found.rows, opened.classes)
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {data.problems}")
     files.write_json(data.summary, shown)
     files.write_csv(data.images, images)
+
+
+def _opened(raw: Path, settings: Data, classes: Classes | None) -> Source:
+    if settings.described:
+        return dialect.open_raw(raw, settings.described, classes)
+    return (
+        open_semantic(settings.source, raw, classes) if classes else open_raw(settings.source, raw)
+    )
 
 
 @contextlib.contextmanager
@@ -155,6 +170,7 @@ def _examined(record: Record) -> Examined:
         "width": record.image.shape[1],
         "n_objects": 0 if record.labels is None else int(record.labels.max()),
         "modality": modality(record.image),
+        "group": record.group,
     }
 
 
@@ -194,7 +210,7 @@ def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
     table = pd.DataFrame(found.rows)
     if classes:
         table["stratum"] = semantic_checks.strata(found.rows, classes)
-    if classes and (table["group"] != "").any():  # groups.csv knows better than the borders
+    if (table["group"] != "").any():  # who names groups knows better than the borders
         table["group"] = table["group"].where(table["group"] != "", table["image_id"])
     else:
         members = fields.assign(found.borders, joined=found.copies)
@@ -210,8 +226,13 @@ def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
     return [first[group] for group in members.tolist()]
 
 
-def _sample(source: Source, images: pd.DataFrame, classes: Classes | None) -> pd.DataFrame:
+def _sample(
+    source: Source, images: pd.DataFrame, settings: Data, classes: Classes | None
+) -> pd.DataFrame:
     """The sample submission: the source's, or one made from the test images."""
+    if settings.described and isinstance(source, dialect.Described):
+        test = images.loc[images["split"] == "test", "image_id"]
+        return dialect_submission.sample(source.sample_table, test, settings.described)
     if source.sample is not None:
         wanted = class_submission.columns(len(classes)) if classes else ("ImageId", "EncodedPixels")
         return files.read_csv(source.sample, wanted, dtype=str)
@@ -229,10 +250,16 @@ def _write_companions(source: Source, data: DataFiles, sample: pd.DataFrame) -> 
         files.copy(source.solution, data.solution)
 
 
-def _unlike(sample: pd.DataFrame, images: pd.DataFrame) -> list[Problem]:
+def _listed(sample: pd.DataFrame, settings: Data) -> set[str]:
+    """The images of the sample submission."""
+    if settings.described:
+        return set(dialect_submission.image_ids(sample, settings.described, "sample submission"))
+    return set(sample["ImageId"])
+
+
+def _unlike(listed: set[str], images: pd.DataFrame) -> list[Problem]:
     """Where the sample submission and the test images differ."""
     test_ids = set(images.loc[images["split"] == "test", "image_id"])
-    listed = set(sample["ImageId"])
     return [
         *(
             Problem(i, "missing in sample submission", "test image")
