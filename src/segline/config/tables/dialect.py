@@ -152,7 +152,7 @@ class Dialect(Coding):
     """Which of the last axis of .npy files is read."""
     table: Texts = ("train.csv",)
     """Names of the table of training masks; the first that is there is read."""
-    columns: tuple[Columns, ...] = (Columns(),)
+    columns: tuple[Columns, ...] = (Columns(id="ImageId", mask="EncodedPixels"),)
     """Its columns, in every way they come."""
     empty: Texts = ()
     """Cells that mean no mask, beside the empty one."""
