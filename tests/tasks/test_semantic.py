@@ -11,10 +11,12 @@ import runs
 from segline import tasks
 from segline.base import files
 from segline.base.errors import UserError
+from segline.config import read, stages
 from segline.config.stages import TaskTable
 from segline.config.tables import Config
 from segline.masks import classes as class_images
-from segline.stages import cv, score, submit, tune, validate
+from segline.objects import class_tuning
+from segline.stages import cv, score, show_cv, submit, tune, validate
 from segline.tasks import semantic as semantic_task
 
 N_IMAGES, SHAPE = 8, (24, 30)
@@ -52,7 +54,7 @@ def task_of(kind):
 def made(tmp_path, request, monkeypatch):
     """A run, the kind of its classes and their task."""
     kind = request.param
-    monkeypatch.setattr(semantic_task, "pooled", runs.in_process)
+    monkeypatch.setattr(class_tuning, "pooled", runs.in_process)
     grids = {"class_threshold": [k / 20 for k in range(1, 20)], "class_scale": [0.25, 0.5, 1, 2]}
     data = {"task": "semantic", "source": "folders", "n_folds": 2} | KINDS[kind]
     tables = {"data": data, "input": {"mode": "rgb"}, "tune": grids}
@@ -220,3 +222,53 @@ def test_pixels_of_no_known_class_are_in_no_score(made):
     test_right_maps_score_one(made)
     counts = made.task.counts(labels)
     assert sum(counts.values()) == (labels != class_images.IGNORE).sum()
+
+
+@pytest.fixture
+def sparse(tmp_path, monkeypatch):
+    """Every second image holds a square of 144 px; all show a false piece of 30 px, and surer."""
+    monkeypatch.setattr(class_tuning, "pooled", runs.in_process)
+    data = {"task": "semantic", "source": "folders", "n_folds": 2} | KINDS["binary"]
+    run = runs.write(tmp_path, Config.model_validate({"data": data, "input": {"mode": "rgb"}}))
+    labels, probs = {}, {}
+    for number in range(N_IMAGES):
+        truth = np.zeros(SHAPE, int)
+        if number % 2:
+            truth[2:14, 2:14] = 1
+        found = np.where(truth, 150, 20).astype(np.uint8)
+        found[18:23, 20:26] = 200
+        labels[f"i{number}"], probs[f"i{number}"] = truth, found[..., None]
+    test = {"t": labels["i1"]}
+    runs.write_data(run.data, labels, test, modalities=("all",), stratum="s", validation=0)
+    runs.write_maps(run, probs, {"t": probs["i1"]})
+    tune.run(run)
+    cv.run(run)
+    return run
+
+
+def test_small_pieces_and_empty_images_are_tuned_by_the_metric(sparse, capsys):
+    tuned, summary = files.read_json(sparse.thresholds), files.read_json(sparse.cv)
+    size = tuned["final"].get("min_sizes", [0])[0]
+    area = tuned["final"].get("min_areas", [0])[0]
+    assert 30 < max(size, area) <= 144
+    assert summary["mean"] == summary["metric_mean"] == 1
+    assert summary["metric"] == "dice"
+    assert summary["empty_mean"] == 0.5  # four of eight images hold nothing
+    show_cv.run(sparse)
+    assert "all masks empty" in capsys.readouterr().out
+
+
+def test_the_metric_of_a_dialect_is_tuned_and_shown(tmp_path):
+    for name, dialect, wanted in (
+        ("a", "tgs-salt-identification-challenge", "precision_iou"),
+        ("b", "airbus-ship-detection", "f2_iou"),
+        ("c", "severstal-steel-defect-detection", "dice"),
+    ):
+        (tmp_path / f"{name}.toml").write_text(f'[data]\ndataset = "x"\ndialect = "{dialect}"\n')
+        config = read.load(tmp_path / f"{name}.toml")
+        assert (
+            next(s.metric for s in stages.of(config) if isinstance(s, stages.TuneStage)) == wanted
+        )
+    assert tasks.of(TaskTable(name="instances"), "f2_iou").metric == "f2_iou"
+    assert tasks.of(TaskTable(name="instances"), "ap_iou").metric == "map_iou"  # not computed here
+    assert task_of("binary").metric == "dice"

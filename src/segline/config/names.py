@@ -22,6 +22,12 @@ GENERATED = {
     "tiny_classes": "folders",
 }
 
+# What competitions score by; metrics.objectives computes those that this project tunes and scores by.
+METRICS = (
+    *("map_iou", "f2_iou", "precision_iou", "dice", "pooled_dice"),
+    *("f05", "surface_dice", "dice_hausdorff", "ap_iou"),
+)
+
 # Each term of the loss and its class in the package nets.losses: names only, since that needs Keras.
 LOSS_TERMS = {
     "cross_entropy": "pixelwise.CrossEntropy",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from segline.base.errors import UserError
 from segline.config.tables import Config, Table, known_keys, nearest
+from segline.config.tables.dialect import Dialect, followed, resolved
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 
@@ -24,6 +25,7 @@ def load(path: Path | str, settings: Iterable[str] = ()) -> Config:
     tree.pop("extends", None)
     for setting in settings:
         tree = _merged(tree, _setting_tree(setting))
+    tree = _with_dialect(tree, str(path))
     return validated(Config, _merged(Config().model_dump(mode="json"), tree), str(path))
 
 
@@ -60,11 +62,26 @@ def validated(table: type[AnyTable], tree: Mapping[str, Any], where: str) -> Any
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            hint = f"; did you mean {nearest(key, known_keys())}?"
+            names = Dialect.model_fields if table is Dialect else known_keys()
+            hint = f"; did you mean {nearest(key, names)}?"
             raise UserError(f"{where}: unknown key {key}{hint}") from None
         found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
         message = first["msg"].removeprefix("Value error, ")
         raise UserError(f"{where}: {key + ': ' if key else ''}{message}{found}") from None
+
+
+def _with_dialect(tree: dict[str, Any], where: str) -> dict[str, Any]:
+    """The tree with what follows from `data.dialect`, before defaults can stand in its way."""
+    data = tree.get("data")
+    if not isinstance(data, Mapping) or not data.get("dialect"):
+        return tree
+    try:
+        found = resolved(data["dialect"])
+    except ValueError as error:
+        raise UserError(f"{where}: data.dialect: {error}") from None
+    dialect = validated(Dialect, found if isinstance(found, dict) else {}, f"{where}: data.dialect")
+    mode = {"input": {"mode": dialect.input}}
+    return _merged(mode, tree) | {"data": followed(data)}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -126,12 +126,19 @@ def of(config: Config) -> list[Table]:
         config.predict,
         RegionsStage(**dict(config.regions), task=task, seed=config.train.seed),
         TuneStage(
-            **dict(config.tune),
+            **dict(config.tune) | {"metric": _metric(config)},
             unseen=config.train.without,
             task=task,
             n_views=1 + len(config.predict.other_scales),
         ),
     ]
+
+
+def _metric(config: Config) -> str:
+    """What thresholds are tuned by: as given, as the dialect says, or what suits the task."""
+    dialect = config.data.dialect.metric if config.data.dialect else ""
+    usual = "map_iou" if config.data.task == "instances" else "dice"
+    return config.tune.metric or dialect or usual
 
 
 def _listed(path: str) -> tuple[str, ...]:

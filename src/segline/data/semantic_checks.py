@@ -25,7 +25,8 @@ def examined(record: Record, *, classes: Classes) -> tuple[Record, dict | None]:
 
     `n_objects` is the number of foreground classes present.
     """
-    assert record.image is not None
+    if record.image is None:
+        return record, None
     if record.image.min() == record.image.max():
         is_train = record.labels is not None
         record.note(CONSTANT, "one value everywhere, left out" if is_train else "kept for the test")

@@ -13,6 +13,7 @@ from segline.config.tables import Tune
 from segline.masks import watershed
 from segline.masks.targets import Channel
 from segline.metrics import instances as metrics
+from segline.metrics.objectives import Objects
 from segline.objects import maps
 
 UNSEEN = "unseen"
@@ -65,12 +66,15 @@ def instances(
 
 
 def grid_scores(
-    truth: np.ndarray, probs: np.ndarray, choices: Sequence[Thresholds], **options: Any
+    truth: np.ndarray,
+    probs: np.ndarray,
+    choices: Sequence[Thresholds],
+    measure: Objects = metrics.precision,
+    **options: Any,
 ) -> np.ndarray:
-    """mAP of one image under each choice, (len(choices),) float."""
-    return np.array(
-        [metrics.map_iou(truth, instances(probs, choice, **options)) for choice in choices]
-    )
+    """Mean over IoU thresholds of one image under each choice, (len(choices),) float; mAP by default."""
+    found = (instances(probs, choice, **options) for choice in choices)
+    return np.array([measure(*metrics.match_counts(truth, each)).mean() for each in found])
 
 
 def best(scores: np.ndarray, axes: dict[str, Sequence[float]]) -> Thresholds:

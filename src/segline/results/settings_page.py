@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from segline.config.tables import Table, tables
+from segline.config.tables.dialect import Channel, Columns, Dialect
 
 HEAD = """# Settings
 
@@ -20,7 +21,12 @@ from `src/segline/config/tables/`.
 
 def markdown() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *(_table(name, table) for name, table in tables().items())])
+    nested: dict[str, type[Table]] = {
+        "data.dialect": Dialect,
+        "data.dialect.columns": Columns,
+        "data.dialect.channels": Channel,
+    }
+    return "\n".join([HEAD, *(_table(name, table) for name, table in (tables() | nested).items())])
 
 
 def _table(name: str, table: type[Table]) -> str:
@@ -33,7 +39,7 @@ def _table(name: str, table: type[Table]) -> str:
 def _row(key: str, field: FieldInfo) -> str:
     known = _choices(field.annotation)
     choices = f" One of {', '.join(f'`{each}`' for each in known)}." if known else ""
-    return f"| `{key}` | `{_shown(field.default)}` | {field.description}{choices} |"
+    return f"| `{key}` | `{_shown(field.default)}` | {' '.join((field.description or '').split())}{choices} |"
 
 
 def _choices(annotation: Any) -> list[str]:

@@ -16,7 +16,7 @@ from segline.objects import out_of_fold, thresholds
 def run(run: RunFiles) -> None:
     """Cross-validated score by modality and IoU threshold: scores.csv (a row an image) and cv.json."""
     settings = run.settings(TuneStage)
-    task = tasks.of(settings.task)
+    task = tasks.of(settings.task, settings.metric)
     table = out_of_fold.read(run.data, run.judged_maps("oof"))
     parts = thresholds.parts(table, unseen=read_json(run.thresholds)["unseen"])
     decoders = task.decoders(run.thresholds, run.second_if_fitted)

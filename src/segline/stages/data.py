@@ -28,6 +28,7 @@ from segline.data.layouts import (
     Record,
     SemanticSource,
     Source,
+    dialect,
     open_raw,
     open_semantic,
 )
@@ -35,6 +36,7 @@ from segline.data.modality import modality
 from segline.data.tables import IMAGE_COLUMNS, SEMANTIC_COLUMNS
 from segline.masks.classes import Classes, of_data
 from segline.submission import classes as class_submission
+from segline.submission import dialect as dialect_submission
 
 THREADS = 2
 BATCH = 24  # pictures in flight, so that memory does not grow with the data set
@@ -63,8 +65,7 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     left, and for whatever `semantic_checks` refuses, before anything is replaced.
     """
     classes = of_data(settings)
-    reading, name = Reading.of(settings), settings.source
-    opened = open_semantic(name, raw, classes, reading) if classes else open_raw(name, raw, reading)
+    opened = _opened(raw, settings, classes)
     examine = partial(semantic_checks.examined, classes=classes) if classes else _examined
     with _replacing_pictures(data) as new:
         found = _ingest(opened, examine, new, data.folder, root or Path.cwd())
@@ -74,20 +75,27 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
             _write_problems(data, found)
             raise UserError(f"{raw}: no training image can be used; see {data.problems}")
         images = _manifest(found, classes)
-        sample = _sample(opened, images, classes)
+        sample = _sample(opened, images, settings, classes)
     _write_companions(opened, data, sample)
-    found.problems += _unlike(sample, images)
+    found.problems += _unlike(_listed(sample, settings), images)
     _write_problems(data, found)
     shown = summary.summarise(
         images, found.problems, data_hash=found.data_hash(), of_objects=classes is None
     )
-    if isinstance(opened, SemanticSource):
+    if classes and isinstance(opened, SemanticSource):
         shown |= semantic_checks.summarise(found.rows, opened.classes)
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {data.problems}")
     files.write_json(data.summary, shown)
     files.write_csv(data.images, images)
+
+
+def _opened(raw: Path, settings: Data, classes: Classes | None) -> Source:
+    if settings.described:
+        return dialect.open_raw(raw, settings.described, classes)
+    reading, name = Reading.of(settings), settings.source
+    return open_semantic(name, raw, classes, reading) if classes else open_raw(name, raw, reading)
 
 
 @contextlib.contextmanager
@@ -162,6 +170,7 @@ def _examined(record: Record) -> Examined:
         "width": record.image.shape[1],
         "n_objects": 0 if record.labels is None else int(record.labels.max()),
         "modality": modality(record.image),
+        "group": record.group,
     }
 
 
@@ -201,7 +210,7 @@ def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
     table = pd.DataFrame(found.rows)
     if classes:
         table["stratum"] = semantic_checks.strata(found.rows, classes)
-    if classes and (table["group"] != "").any():  # groups.csv knows better than the borders
+    if (table["group"] != "").any():  # who names groups knows better than the borders
         table["group"] = table["group"].where(table["group"] != "", table["image_id"])
     else:
         members = fields.assign(found.borders, joined=found.copies)
@@ -217,8 +226,13 @@ def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
     return [first[group] for group in members.tolist()]
 
 
-def _sample(source: Source, images: pd.DataFrame, classes: Classes | None) -> pd.DataFrame:
+def _sample(
+    source: Source, images: pd.DataFrame, settings: Data, classes: Classes | None
+) -> pd.DataFrame:
     """The sample submission: the source's, or one made from the test images."""
+    if settings.described and isinstance(source, dialect.Described):
+        test = images.loc[images["split"] == "test", "image_id"]
+        return dialect_submission.sample(source.sample_table, test, settings.described)
     if source.sample is not None:
         wanted = class_submission.columns(len(classes)) if classes else ("ImageId", "EncodedPixels")
         return files.read_csv(source.sample, wanted, dtype=str)
@@ -236,10 +250,16 @@ def _write_companions(source: Source, data: DataFiles, sample: pd.DataFrame) -> 
         files.copy(source.solution, data.solution)
 
 
-def _unlike(sample: pd.DataFrame, images: pd.DataFrame) -> list[Problem]:
+def _listed(sample: pd.DataFrame, settings: Data) -> set[str]:
+    """The images of the sample submission."""
+    if settings.described:
+        return set(dialect_submission.image_ids(sample, settings.described, "sample submission"))
+    return set(sample["ImageId"])
+
+
+def _unlike(listed: set[str], images: pd.DataFrame) -> list[Problem]:
     """Where the sample submission and the test images differ."""
     test_ids = set(images.loc[images["split"] == "test", "image_id"])
-    listed = set(sample["ImageId"])
     return [
         *(
             Problem(i, "missing in sample submission", "test image")

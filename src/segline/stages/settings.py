@@ -123,6 +123,7 @@ def _of_data(data: DataFiles, experiment: Config, raw: Path, raw_is_ours: bool) 
         "folds_csv": data.folds,
         "sample": data.sample,
         "data_settings": data.settings,
+        "described": "1" if table.dialect else "",
         "raw_changed": "1" if raw_files.changed(raw, data.raw_listing) else "",
         "generate": generate,
         "generated": raw / GENERATED_SOLUTION[table.source] if generate else "",

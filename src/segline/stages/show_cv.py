@@ -11,5 +11,6 @@ from segline.config.stages import TuneStage
 
 def run(run: RunFiles) -> None:
     """Print the cross-validated table of a finished run."""
-    task = tasks.of(run.settings(TuneStage).task)
+    settings = run.settings(TuneStage)
+    task = tasks.of(settings.task, settings.metric)
     console.print(task.summary_table(read_json(run.cv), str(run.cv)))

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from segline import tasks
 from segline.base.console import console
 from segline.base.files import read_csv, read_json, replacing, write_json
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
+from segline.config.tables import Data
 from segline.data.tables import read_images, shapes
+from segline.masks.classes import of_data
 from segline.objects import maps
+from segline.submission import dialect
 from segline.submission import instances as submission
+from segline.submission.rows import read
+from segline.tasks import Task
 
 
 def run(run: RunFiles, out: Path) -> None:
@@ -22,12 +31,33 @@ def run(run: RunFiles, out: Path) -> None:
     task = tasks.of(run.settings(TuneStage).task)
     decoder = task.decoders(run.thresholds, run.second_if_fitted)["final"]
     sample, paths = run.data.sample, run.judged_maps("test")
-    wanted = list(dict.fromkeys(read_csv(sample, submission.COLUMNS, dtype=str)["ImageId"]))
-    rows = task.submission(
-        (image_id, decoder(maps.read_mean(paths, image_id))) for image_id in wanted
-    )
+    settings = run.settings(Data)
+    wanted = _wanted(sample, settings)
+    found = ((image_id, decoder(maps.read_mean(paths, image_id))) for image_id in wanted)
+    sizes = shapes(read_images(run.data.images))
     with replacing(out) as written:
+        rows = _rows(found, sample, settings, task)
         rows.to_csv(written, index=False, lineterminator="\n")
-        valid = task.checked(written, sample, shapes(read_images(run.data.images)))
+        valid = (
+            dialect.checked(written, sample, settings.described, sizes)
+            if settings.described
+            else task.checked(written, sample, sizes)
+        )
         write_json(out.with_suffix(".json"), read_json(run.cv))
     console.print(f"wrote {out}: {valid}")
+
+
+def _wanted(sample: Path, settings: Data) -> list[str]:
+    """The images of the sample submission, each once, in its order."""
+    if settings.described:
+        return dialect.image_ids(read(sample), settings.described, sample)
+    return list(dict.fromkeys(read_csv(sample, submission.COLUMNS, dtype=str)["ImageId"]))
+
+
+def _rows(
+    found: Iterable[tuple[str, np.ndarray]], sample: Path, settings: Data, task: Task
+) -> pd.DataFrame:
+    """The submission, in the competition's way if a dialect says which."""
+    if settings.described:
+        return dialect.table(found, read(sample), settings.described, of_data(settings))
+    return task.submission(found)

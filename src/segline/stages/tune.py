@@ -16,7 +16,7 @@ def run(run: RunFiles) -> None:
     `final` ones come from all images and, for each part, others from the other parts.
     """
     settings = run.settings(TuneStage)
-    task = tasks.of(settings.task)
+    task = tasks.of(settings.task, settings.metric)
     table = out_of_fold.read(run.data, run.maps("oof"))
     parts = thresholds.parts(table, unseen=settings.unseen)
     tuned = task.tuned(table, parts, settings)

@@ -62,13 +62,13 @@ class Task(Protocol):
         ...
 
 
-TASKS: dict[str, Callable[[TaskTable], Task]] = {
+TASKS: dict[str, Callable[[TaskTable, str], Task]] = {
     "instances": Instances,
     "semantic": Semantic,
     "two_stage": TwoStage,
 }
 
 
-def of(table: TaskTable) -> Task:
-    """The task of a stage's table `task`."""
-    return TASKS[table.name](table)
+def of(table: TaskTable, metric: str = "") -> Task:
+    """The task of a stage's table `task`, tuned and scored by `metric` (`config.names.METRICS`)."""
+    return TASKS[table.name](table, metric)

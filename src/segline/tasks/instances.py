@@ -15,6 +15,7 @@ from segline.base.files import read_labels
 from segline.base.workers import pooled
 from segline.config.stages import TaskTable, TuneStage
 from segline.metrics import instances as metrics
+from segline.metrics import objectives
 from segline.metrics.intervals import clustered_error
 from segline.objects import decoders, maps, out_of_fold, thresholds
 from segline.objects.decoders import ObjectDecoder
@@ -28,13 +29,15 @@ class Instances:
 
     score, score_name, listed = "ap", "mAP", "objects.csv"
 
-    def __init__(self, table: TaskTable) -> None:
+    def __init__(self, table: TaskTable, metric: str = "") -> None:
         self.table = table
+        self.metric, self.measure = objectives.of_objects(metric)
 
     def tuned(self, images: pd.DataFrame, parts: pd.Series, settings: TuneStage) -> dict[str, Any]:
-        """Thresholds of the watershed by mAP."""
+        """Thresholds of the watershed by the metric."""
         axes, options = thresholds.axes(settings), thresholds.options(settings)
-        score = partial(_grid_scores, choices=thresholds.grid(axes), options=options)
+        choices = thresholds.grid(axes)
+        score = partial(_grid_scores, choices=choices, options=options, metric=self.metric)
         scores = np.array(pooled(score, out_of_fold.jobs(images)))
         chosen = thresholds.cross_fitted(
             parts, lambda rows: thresholds.best(scores[rows], axes)._asdict()
@@ -52,7 +55,18 @@ class Instances:
     ) -> tuple[pd.DataFrame, dict[str, Any]]:
         judged = zip(images.itertuples(index=False), parts, strict=True)
         rows = pd.DataFrame(_row(image, part, by_part[part]) for image, part in judged)
-        return rows, summarise(rows)
+        return rows, summarise(rows) | self._by_metric(rows)
+
+    def _by_metric(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """The metric that was tuned by, and what a submission without any object would have."""
+        tp, fp, fn = (rows[[f"{name}_{p}" for p in PERCENT]] for name in ("tp", "fp", "fn"))
+        values = self.measure(tp, fp, fn).mean(axis=1)
+        return {
+            "metric": self.metric,
+            "metric_mean": float(values.mean()),
+            "metric_error": clustered_error(values, rows["group"]),
+            "empty_mean": float((rows["n_true"] == 0).mean()),
+        }
 
     def summary_table(self, summary: Mapping[str, Any], title: str) -> Table:
         """Mean, error and precision at each IoU threshold, a line a modality."""
@@ -69,6 +83,14 @@ class Instances:
                 "-" if error is None else f"{error:.3f}",
                 *(f"{value:.3f}" for value in part["per_threshold"]),
             )
+        if summary.get("metric", "map_iou") != "map_iou":
+            error = summary["metric_error"]
+            shown = [f"{summary['metric_mean']:.4f}", "-" if error is None else f"{error:.3f}"]
+            table.add_row(summary["metric"], "", *shown, *[""] * len(PERCENT))
+        if "empty_mean" in summary:
+            table.add_row(
+                "no object", "", f"{summary['empty_mean']:.4f}", *[""] * (len(PERCENT) + 1)
+            )
         return table
 
     def submission(self, found: Iterable[tuple[str, np.ndarray]]) -> pd.DataFrame:
@@ -83,12 +105,16 @@ class Instances:
 
 
 def _grid_scores(
-    job: tuple[str, str, list[Path]], choices: Sequence[thresholds.Thresholds], options: dict
+    job: tuple[str, str, list[Path]],
+    choices: Sequence[thresholds.Thresholds],
+    options: dict,
+    metric: str,
 ) -> np.ndarray:
-    """mAP of one image under every choice."""
+    """The metric of one image under every choice."""
     image_id, labels_path, map_paths = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
-    return thresholds.grid_scores(truth, probs, choices, **options)
+    measure = objectives.of_objects(metric)[1]
+    return thresholds.grid_scores(truth, probs, choices, measure=measure, **options)
 
 
 def _row(image: Any, part: str, decoder: ObjectDecoder) -> dict[str, Any]:

@@ -6,42 +6,23 @@ classes, a softmax, the largest wins after each is scaled by a factor. Both are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.table import Table
 
 from segline.base.files import read_json, read_labels
-from segline.base.workers import pooled
 from segline.config.stages import TaskTable, TuneStage
 from segline.masks import classes as class_images
 from segline.masks.classes import Classes
-from segline.metrics import semantic
+from segline.metrics import objectives, semantic
 from segline.metrics.intervals import clustered_error
-from segline.objects import class_scales, maps, out_of_fold
-from segline.objects import thresholds as tuning
+from segline.objects import class_sizes, class_tuning, maps
+from segline.objects.class_decoder import ClassDecoder
 from segline.submission import classes as class_submission
-
-
-class ClassDecoder(NamedTuple):
-    """From a map to a label image of `classes`: a threshold a channel, else the largest, `scales` times."""
-
-    classes: Classes
-    thresholds: Sequence[float] | None = None
-    scales: Sequence[float] | None = None
-
-    def __call__(self, probs: np.ndarray) -> np.ndarray:
-        """Label image (H, W) int32 of a map (H, W, C) uint8."""
-        if self.thresholds is None:
-            scales = self.scales or (1.0,) * len(self.classes)
-            return class_scales.largest(probs, scales).astype(np.int32)
-        above = np.arange(256)[:, None] / 255 > np.array(self.thresholds)  # (256, C)
-        chosen = np.stack([above[probs[..., c], c] for c in range(probs.shape[-1])], axis=-1)
-        return class_images.from_channels(chosen)
 
 
 class Semantic:
@@ -49,24 +30,42 @@ class Semantic:
 
     score, score_name, listed = "dice", "mean Dice", "classes.csv"
 
-    def __init__(self, table: TaskTable) -> None:
+    def __init__(self, table: TaskTable, metric: str = "") -> None:
         self.table = table.model_dump(mode="json")  # in thresholds.json and cv.json
+        self.metric, self.measure = objectives.of_masks(metric)
         self.classes = Classes(table.classes, table.exclusive)
 
     def tuned(self, images: pd.DataFrame, parts: pd.Series, settings: TuneStage) -> dict[str, Any]:
-        """By mean Dice over the images a threshold a channel, or with softmax a factor a class."""
+        """By the metric a threshold a channel, or by mean Dice with softmax a factor a class; then by the
+        metric the smallest sizes."""
         if self.classes.activation == "softmax":
-            found = _scales_by_dice(images, parts, settings.class_scale)
-            return {"task": self.table, "rule": "largest"} | found
-        found = thresholds_by_dice(images, parts, settings.class_threshold, self.classes)
-        return {"task": self.table, "rule": "threshold"} | found
+            rule, found = (
+                "largest",
+                class_tuning.scales_by_dice(images, parts, settings.class_scale),
+            )
+        else:
+            rule, areas = "threshold", settings.class_min_area_px
+            grid, metric = settings.class_threshold, self.metric
+            found = class_tuning.thresholds_by(
+                metric, images, parts, grid, self.classes, areas=areas
+            )
+        with_sizes = class_tuning.with_sizes(
+            found, images, parts, settings, self.classes, self.metric
+        )
+        return {"task": self.table, "rule": rule} | with_sizes
 
     def words(self, choice: Mapping[str, Any]) -> str:
         if "scales" in choice:
             named = zip(self.classes.names, choice["scales"], strict=True)
-            return "the largest of " + ", ".join(f"{name} x{scale:g}" for name, scale in named)
-        named = zip(self.classes.channels, choice["thresholds"], strict=True)
-        return ", ".join(f"{name} above {threshold}" for name, threshold in named)
+            said = "the largest of " + ", ".join(f"{name} x{scale:g}" for name, scale in named)
+        else:
+            named = zip(self.classes.channels, choice["thresholds"], strict=True)
+            said = ", ".join(f"{name} above {threshold}" for name, threshold in named)
+        for key, words in (("min_sizes", "pieces"), ("min_areas", "images' areas")):
+            if key in choice:
+                sizes = zip(self.classes.names[1:], choice[key], strict=True)
+                said += f"; {words} from " + ", ".join(f"{name} {size} px" for name, size in sizes)
+        return said
 
     def decoders(self, thresholds: Path, second: Path | None) -> Mapping[str, ClassDecoder]:
         tuned = read_json(thresholds)
@@ -81,10 +80,21 @@ class Semantic:
         found = [self._judged(image, part, decoders[part]) for image, part in judged]
         rows = pd.DataFrame([row for row, _, _ in found])
         summary = summarise(rows, np.array([matrices for _, matrices, _ in found]), self.classes)
+        summary |= self._by_metric(rows, np.array([matrices for _, matrices, _ in found]))
         levels = [counts for _, _, counts in found if counts is not None]
         if levels:
             summary["auc"] = _finite(semantic.auc(np.sum(levels, axis=0)))
         return rows, {"task": self.table} | summary
+
+    def _by_metric(self, rows: pd.DataFrame, matrices: np.ndarray) -> dict[str, Any]:
+        """The metric that was tuned by, and what a submission of empty masks would have."""
+        values = self.measure(matrices).mean(axis=-1)
+        nothing = class_sizes.emptied(matrices, [2**62])[..., 0, :, :]
+        return {
+            "metric": self.metric,
+            **_mean(pd.Series(values), rows["group"], "metric_mean", "metric_error"),
+            "empty_mean": float(self.measure(nothing).mean()),
+        }
 
     def _judged(
         self, image: Any, part: str, decoder: Any
@@ -122,6 +132,11 @@ class Semantic:
         for words, key in extra.items():
             if summary.get(key) is not None:
                 table.add_row(words, "", f"{summary[key]:.4f}", "", "", "", "")
+        if "empty_mean" in summary:
+            error = summary["metric_error"]
+            shown = [f"{summary['metric_mean']:.4f}", "-" if error is None else f"{error:.4f}"]
+            table.add_row(f"metric {summary['metric']}", "", *shown, "", "", "")
+            table.add_row("  all masks empty", "", f"{summary['empty_mean']:.4f}", "", "", "", "")
         return table
 
     def submission(self, found: Iterable[tuple[str, np.ndarray]]) -> pd.DataFrame:
@@ -135,63 +150,6 @@ class Semantic:
         """Pixels of each class."""
         pixels = class_images.pixel_counts(labels, self.classes)
         return {f"{name}_px": int(n) for name, n in zip(self.classes.names, pixels, strict=True)}
-
-
-def thresholds_by_dice(
-    images: pd.DataFrame,
-    parts: pd.Series,
-    grid: Sequence[float],
-    classes: Classes,
-    read: Callable[[str], np.ndarray] = read_labels,
-) -> dict[str, Any]:
-    """`final` and `parts` of thresholds.json: of each channel the threshold of the best mean Dice.
-
-    `read` gives the label image, of `classes`, at a path.
-    """
-    work = partial(_dice_by_threshold, classes=classes, grid=grid, read=read)
-    scores = np.array(pooled(work, out_of_fold.jobs(images)))  # (N, C, T)
-    return tuning.cross_fitted(parts, lambda rows: {"thresholds": _best(scores[rows], grid)})
-
-
-def _dice_by_threshold(
-    job: tuple[str, str, list[Path]],
-    classes: Classes,
-    grid: Sequence[float],
-    read: Callable[[str], np.ndarray],
-) -> np.ndarray:
-    """Dice of one image for each channel and threshold, (C, T)."""
-    image_id, labels_path, map_paths = job
-    truth = read(labels_path)
-    known = class_images.known(truth, classes)
-    masks = class_images.masks(truth[known], classes)
-    probs = maps.read_mean(map_paths, image_id)[known]
-    counts = [semantic.level_counts(masks[..., c], probs[..., c]) for c in range(masks.shape[-1])]
-    return semantic.dice(semantic.at_thresholds(np.array(counts), grid))[..., 1]
-
-
-def _best(scores: np.ndarray, grid: Sequence[float]) -> list[float]:
-    """The threshold of each channel from scores (N, C, T): that of the flattest high mean."""
-    return [float(grid[tuning.flattest(mean)[0]]) for mean in scores.mean(axis=0)]
-
-
-def _scales_by_dice(
-    images: pd.DataFrame, parts: pd.Series, grid: Sequence[float]
-) -> dict[str, Any]:
-    """`final` and `parts` of thresholds.json: the classes' factors of the best mean Dice."""
-    found = pooled(_distinct_pixels, out_of_fold.jobs(images))
-
-    def fitted(rows: np.ndarray) -> dict[str, Any]:
-        chosen = [pixels for pixels, row in zip(found, rows, strict=True) if row]
-        return {"scales": class_scales.best(class_scales.together(chosen), grid)}
-
-    return tuning.cross_fitted(parts, fitted)
-
-
-def _distinct_pixels(job: tuple[str, str, list[Path]]) -> class_scales.Pixels:
-    image_id, labels_path, map_paths = job
-    truth = read_labels(labels_path)
-    known = truth != class_images.IGNORE
-    return class_scales.Pixels.of(truth[known], maps.read_mean(map_paths, image_id)[known])
 
 
 def class_scores(matrices: np.ndarray, names: Sequence[str]) -> dict[str, float]:

@@ -15,15 +15,18 @@ import pandas as pd
 
 from segline.base.files import read_json, read_labels
 from segline.config.stages import TuneStage
+from segline.objects.class_decoder import ClassDecoder
+from segline.objects.class_tuning import thresholds_by
 from segline.samples.heads import REGIONS, merged
-from segline.tasks.semantic import ClassDecoder, Semantic, thresholds_by_dice
+from segline.tasks.semantic import Semantic
 
 
 class TwoStage(Semantic):
     """A `Task`; its thresholds are those of regions, its scores those of classes."""
 
     def tuned(self, images: pd.DataFrame, parts: pd.Series, settings: TuneStage) -> dict[str, Any]:
-        found = thresholds_by_dice(images, parts, settings.class_threshold, REGIONS, _read_merged)
+        grid = settings.class_threshold
+        found = thresholds_by("dice", images, parts, grid, REGIONS, read=_read_merged)
         return {"task": self.table, "rule": "regions, then argmax"} | found
 
     def words(self, choice: Mapping[str, Any]) -> str:

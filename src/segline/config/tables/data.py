@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,6 +20,7 @@ from segline.config.tables.base import (
     Unit,
     Whole,
 )
+from segline.config.tables.dialect import Dialect, followed
 
 MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
 
@@ -32,6 +34,9 @@ class Data(Table):
     """Layout of the raw files; `docs/your-data.md` describes each."""
     generate: Literal["", *GENERATED] = ""  # type: ignore[valid-type]
     """Make the raw files of that name instead of reading yours."""
+    dialect: Dialect | None = None
+    """How the competition names its files and writes its masks: the slug of a built-in one, or a table with
+    the keys of `data.dialect`; source, task, classes and `input.mode` follow from it."""
     task: Literal["instances", "semantic", "two_stage"] = "instances"
     """Objects one by one, a class for each pixel, or regions that are classified afterwards."""
     classes: tuple[str, ...] = ()
@@ -55,8 +60,22 @@ class Data(Table):
     fold_seed: int = 0
     """Seed of the assignment to folds."""
 
+    @property
+    def described(self) -> Dialect | None:
+        """The dialect, if it is what reads the raw files and writes the submission."""
+        return self.dialect if self.source == "dialect" else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_dialect(cls, given: Any) -> Any:
+        return followed(given) if isinstance(given, Mapping) else given
+
     @model_validator(mode="after")
     def _source_fits(self) -> Data:
+        if self.dialect is not None and self.source != self.dialect.source:
+            raise ValueError(f"source={self.source} goes without a dialect, which brings its own")
+        if self.source == "dialect" and self.dialect is not None:
+            return self
         known = INSTANCES if self.task == "instances" else SEMANTIC
         if self.source not in known:
             raise ValueError(

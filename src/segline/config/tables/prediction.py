@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from segline.config.names import METRICS
 from segline.config.tables.base import Numbers, Positive, Several, Table, Units, Whole
 
 
@@ -48,6 +49,16 @@ class Tune(Table):
         round(2 ** (k / 2), 4) for k in range(-16, 7)
     )
     """Class masks with softmax: the factor of each class before the largest wins."""
+    class_min_size_px: Annotated[tuple[Whole, ...], Several] = (0, 10, 25, 50, 100, 200, 400)
+    """Class masks: connected pieces that are smaller are dropped, where that gains,"""
+    class_min_area_px: Annotated[tuple[Whole, ...], Several] = (
+        *(0, 25, 50, 100, 200, 400),
+        *(600, 900, 1500, 2500),
+    )
+    """and a class that then covers less of an image is not in it."""
+    metric: Literal["", *METRICS] = ""  # type: ignore[valid-type]
+    """What is tuned by and scored; by default the dialect's, else mAP of IoU or mean Dice. Of those that
+    are not computed here the nearest of these two stands in."""
     fill_holes: bool = True
     """Objects: holes are filled."""
     surface: Literal["none", "body", "distance"] = "body"
