@@ -92,9 +92,9 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
 
 
 def _opened(raw: Path, settings: Data, classes: Classes | None) -> Source:
-    if settings.described:
-        return dialect.open_raw(raw, settings.described, classes)
     reading, name = Reading.of(settings), settings.source
+    if settings.described:
+        return dialect.open_raw(raw, settings.described, classes, reading.choice)
     return open_semantic(name, raw, classes, reading) if classes else open_raw(name, raw, reading)
 
 

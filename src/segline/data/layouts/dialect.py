@@ -15,8 +15,9 @@ import pandas as pd
 
 from segline.base.errors import UserError
 from segline.config.tables.dialect import Dialect
-from segline.data.layouts import Key, Problem, Record, files, self_check, stacks
+from segline.data.layouts import Key, Problem, Record, bands, files, self_check
 from segline.data.layouts.place import Picture, Place
+from segline.data.stacks import Choice
 from segline.masks import classes as class_images
 from segline.masks import codecs, labels
 from segline.masks.classes import Classes
@@ -27,15 +28,20 @@ SPECIMENS = 24  # images on which order and base are checked
 LARGEST_SPECIMEN = 10**8  # bytes of an image file that is read for it
 
 
-def open_raw(raw: Path, dialect: Dialect, classes: Classes | None) -> Described:
+def open_raw(
+    raw: Path, dialect: Dialect, classes: Classes | None, choice: Choice | None = None
+) -> Described:
     """List the images, read the table and check how it is written; UserError naming what is wrong."""
-    return Described(raw, dialect, classes)
+    return Described(raw, dialect, classes, choice or Choice())
 
 
 class Described:
     """A `Source`; of class masks a `SemanticSource`."""
 
-    def __init__(self, raw: Path, dialect: Dialect, classes: Classes | None) -> None:
+    def __init__(
+        self, raw: Path, dialect: Dialect, classes: Classes | None, choice: Choice
+    ) -> None:
+        self._choice = choice
         self._dialect, self._place = dialect, Place(raw)
         self.classes = classes  # type: ignore[assignment]  # None for objects, where nobody asks
         self.sample: Path | None = None  # its columns are the competition's: see `sample_table`
@@ -77,7 +83,7 @@ class Described:
         if found and key.split == "train":
             record.group = found.group(1)
         try:
-            stacks.read(record, picture, self._place, self._dialect)
+            bands.read(record, picture, self._place, self._dialect, self._choice)
         except UserError as error:
             if ".dcm" in picture.name and "pydicom" in str(error):
                 raise
@@ -183,7 +189,7 @@ class Described:
         picture = self._masks[image_id]
         where = self._place.raw / picture.name
         with self._place.file(picture.name) as path:
-            mask = files.read_mask(path)
+            mask = files.read_mask(path, self._choice).pixels
         with files.naming(where):
             found = self._file_labels(mask)
         files.check_shapes(record, found, where)

@@ -11,9 +11,10 @@ from segline.base.errors import UserError
 from segline.config.tables.dialect import Channel, Dialect
 from segline.data.layouts import Record, files
 from segline.data.layouts.place import Picture, Place
+from segline.data.stacks import Choice
 
 
-def read(record: Record, picture: Picture, place: Place, dialect: Dialect) -> None:
+def read(record: Record, picture: Picture, place: Place, dialect: Dialect, choice: Choice) -> None:
     """Fill `data`, `image` and `levels` of a record; UserError for what cannot be read."""
     where = place.raw / picture.name
     if dialect.channels:
@@ -25,7 +26,7 @@ def read(record: Record, picture: Picture, place: Place, dialect: Dialect) -> No
             found = _dicom(path, where) if suffix == ".dcm" else _framed(path, dialect.frame)
             files.set_image(record, found, where)
         else:
-            files.read_image(record, path)
+            files.read_image(record, path, choice)
 
 
 def _stacked(picture: Picture, place: Place, dialect: Dialect) -> np.ndarray:
@@ -62,7 +63,7 @@ def _layer(picture: Picture, place: Place, dialect: Dialect, name: str) -> np.nd
     with place.file(picture.names[name]) as path:
         if path.suffix.lower() == ".npy":
             return _framed(path, dialect.frame).astype(np.float32)
-        found = files.read_mask(path)
+        found = files.read_mask(path, Choice()).pixels
     return (found if found.ndim == 2 else found.mean(axis=2)).astype(np.float32)
 
 
