@@ -320,6 +320,20 @@ def test_a_missing_argument_is_said_at_once(submitted, command):
     assert f"{command} needs " in answer.stderr
 
 
+def test_the_choice_of_a_page_reaches_python_as_text(folder):
+    odd = ("page=$(touch pwned)", "channels=0'; touch pwned;", "project=$(shell touch pwned)")
+    answer = make(folder, "-n", "segment", "config=tiny", "images=a b.tif", *odd)
+    assert answer.returncode == 0, answer.stderr
+    for words in (
+        "--images 'a b.tif'",
+        "--page '$(touch pwned)'",
+        r"--channels '0'\''; touch pwned;'",
+        "--project '$(shell touch pwned)'",
+    ):
+        assert words in answer.stdout
+    assert not (folder / "pwned").exists()
+
+
 def test_a_touched_file_under_a_path_with_a_space_is_noticed(submitted):
     raw = submitted / "my raw"
     shutil.copytree(submitted / "data/raw/tiny", raw)
