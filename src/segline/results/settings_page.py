@@ -39,7 +39,8 @@ def _table(name: str, table: type[Table]) -> str:
 def _row(key: str, field: FieldInfo) -> str:
     known = _choices(field.annotation)
     choices = f" One of {', '.join(f'`{each}`' for each in known)}." if known else ""
-    return f"| `{key}` | `{_shown(field.default)}` | {' '.join((field.description or '').split())}{choices} |"
+    said = " ".join((field.description or "").split())  # one line, as a table needs it
+    return f"| `{key}` | `{_shown(field.default)}` | {said}{choices} |"
 
 
 def _choices(annotation: Any) -> list[str]:

@@ -16,15 +16,17 @@ import pytest
 from data.layouts import competitions
 from data.layouts.competitions import pairs
 from segline.base.errors import UserError
-from segline.base.files import read_labels
+from segline.base.files import read_json, read_labels
 from segline.config import read
 from segline.config.places import DataFiles
+from segline.config.tables import Data
 from segline.config.tables.dialect import known
 from segline.data import tables
 from segline.masks.classes import of_data
 from segline.stages.data import ingest
 from segline.submission import dialect as submission
 from segline.submission import rows
+from segline.synthetic import dsb2018
 
 SETS = {
     "airbus-ship-detection": competitions.airbus,
@@ -409,3 +411,18 @@ def test_channels_are_colours_between_their_own_ends(tmp_path):
     # bands are 270 + number + 2 in contrails: 15 - 14 = 1 in -4..2, 14 - 11 = 3 in -4..5, 284 in 243..303
     assert found[truth["11"] == 0][0].tolist() == [212, 198, 174]
     assert found[truth["11"] == 1][0].tolist() == [212, 198, 183]
+
+
+def test_the_home_competition_by_its_slug_is_read_as_by_default(tmp_path):
+    """By the layout dsb2018, and the same by the table alone."""
+    dsb2018.write(tmp_path / "raw", size="tiny", seed=0)
+    ways = {"plain": Data(dataset="x"), "slug": settings(tmp_path, "data-science-bowl-2018")}
+    like = 'like = "data-science-bowl-2018"\nsource = "dialect"\n'
+    (tmp_path / "y.toml").write_text(f"[data.dialect]\n{like}")
+    ways["table"] = read.load(tmp_path / "y.toml").data
+    hashes = {}
+    for name, data in ways.items():
+        files = DataFiles(tmp_path / name)
+        ingest(tmp_path / "raw", files, data, root=tmp_path)
+        hashes[name] = (read_json(files.summary)["data_hash"], files.sample.read_text())
+    assert hashes["plain"] == hashes["slug"] == hashes["table"]
