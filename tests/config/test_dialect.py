@@ -6,7 +6,8 @@ from segline.base.errors import UserError
 from segline.config import read, stages
 from segline.config.stages import TrainStage
 from segline.config.tables import Data
-from segline.config.tables.dialect import Dialect, built_in, known
+from segline.config.tables.built_in import built_in, known
+from segline.config.tables.dialect import Dialect
 
 
 def load(tmp_path, text, settings=()):

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from segline.base.errors import UserError
 from segline.config.tables import Config, Table, known_keys, nearest
-from segline.config.tables.dialect import Dialect, followed, resolved
+from segline.config.tables.built_in import followed, resolved
+from segline.config.tables.dialect import Dialect
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 

@@ -20,7 +20,7 @@ from segline.base.files import read_json, read_labels
 from segline.config import read
 from segline.config.places import DataFiles
 from segline.config.tables import Data
-from segline.config.tables.dialect import known
+from segline.config.tables.built_in import known
 from segline.data import tables
 from segline.masks.classes import of_data
 from segline.stages.data import ingest
