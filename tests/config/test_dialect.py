@@ -6,7 +6,8 @@ from segline.base.errors import UserError
 from segline.config import read, stages
 from segline.config.stages import TrainStage
 from segline.config.tables import Data
-from segline.config.tables.dialect import Dialect, built_in, known
+from segline.config.tables.built_in import built_in, known
+from segline.config.tables.dialect import Dialect
 
 
 def load(tmp_path, text, settings=()):
@@ -59,6 +60,12 @@ def test_training_depends_on_no_dialect(tmp_path):
 def test_a_name_in_settings_is_a_dialect_too(tmp_path):
     config = load(tmp_path, "", ["data.dialect=airbus-ship-detection"])
     assert config.data.dialect.ending == ".jpg"
+    changed = load(tmp_path, named("airbus-ship-detection"), ["data.dialect.order=rows"])
+    assert changed.data.dialect == config.data.dialect.model_copy(update={"order": "rows"})
+    other = load(
+        tmp_path, named("airbus-ship-detection"), ["data.dialect=hubmap-organ-segmentation"]
+    )
+    assert other.data.classes == ("background", "unit")
 
 
 @pytest.mark.parametrize(

@@ -265,3 +265,36 @@ def test_two_discs_joined_by_a_bridge():
     assert (pred > 0).sum() - (true > 0).sum() == 728
     assert pixel_f1(true, pred) == pytest.approx(0.98606, abs=5e-6)
     assert instances.map_iou(true, pred) == 0
+
+
+# Objects of 4, 4 and 2 px; found 1 has IoU 3/4 with the first, 2 has 2/4 (no match), 9 stands alone.
+TRUE = np.array([[1, 1, 1, 1, 0, 0], [2, 2, 2, 2, 3, 3], [0, 0, 0, 0, 0, 0]])
+FOUND = np.array([[1, 1, 1, 0, 0, 0], [2, 2, 0, 0, 0, 0], [0, 0, 0, 0, 9, 9]])
+
+
+def test_quality_by_hand():
+    found = instances.quality(TRUE, FOUND)
+    assert found.segmentation == pytest.approx(3 / 4)
+    assert found.recognition == pytest.approx(2 * 1 / (3 + 3))
+    assert found.panoptic == pytest.approx(3 / 4 / 3)
+    assert found.jaccard == pytest.approx((3 + 2) / (4 + 4 + 2 + 2))
+
+
+def test_quality_of_empty_and_equal_images():
+    nothing = np.zeros((3, 6), int)
+    assert instances.quality(nothing, nothing) == instances.Quality(1, 1, 1, 1)
+    assert instances.quality(nothing, FOUND) == instances.Quality(0, 0, 0, 0)
+    assert instances.quality(TRUE, nothing) == instances.Quality(0, 0, 0, 0)
+    assert instances.quality(TRUE, TRUE) == instances.Quality(1, 1, 1, 1)
+
+
+def test_a_partner_may_serve_two_true_objects():
+    """AJI as published: 1 2 is covered by one object of 4 px, IoU 2/4 each."""
+    found = instances.quality([[1, 1, 2, 2]], [[5, 5, 5, 5]])
+    assert found.jaccard == pytest.approx((2 + 2) / (4 + 4))
+    assert found.recognition == 0
+
+
+def test_matches_below_one_half_are_refused():
+    with pytest.raises(ValueError, match="unique from 0.5"):
+        instances.true_ious(instances.overlap(TRUE, FOUND), 0.4)

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from segline.base.errors import UserError
 from segline.config.tables import Config, Table, known_keys, nearest
-from segline.config.tables.dialect import Dialect, followed, resolved
+from segline.config.tables.built_in import followed, resolved
+from segline.config.tables.dialect import Dialect
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 
@@ -23,6 +24,7 @@ def load(path: Path | str, settings: Iterable[str] = ()) -> Config:
     for ancestor in reversed(ancestry(path)):
         tree = _merged(tree, _read_toml(ancestor))
     tree.pop("extends", None)
+    tree = _open_dialect(tree)
     for setting in settings:
         tree = _merged(tree, _setting_tree(setting))
     tree = _with_dialect(tree, str(path))
@@ -68,6 +70,13 @@ def validated(table: type[AnyTable], tree: Mapping[str, Any], where: str) -> Any
         found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
         message = first["msg"].removeprefix("Value error, ")
         raise UserError(f"{where}: {key + ': ' if key else ''}{message}{found}") from None
+
+
+def _open_dialect(tree: dict[str, Any]) -> dict[str, Any]:
+    """A dialect given by name as a table, so that settings may change single keys of it."""
+    data = tree.get("data")
+    name = data.get("dialect") if isinstance(data, Mapping) else None
+    return _merged(tree, {"data": {"dialect": {"like": name}}}) if isinstance(name, str) else tree
 
 
 def _with_dialect(tree: dict[str, Any], where: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def _table(name: str, table: type[Table]) -> str:
 def _row(key: str, field: FieldInfo) -> str:
     known = _choices(field.annotation)
     choices = f" One of {', '.join(f'`{each}`' for each in known)}." if known else ""
-    said = " ".join((field.description or "").split())
+    said = " ".join((field.description or "").split())  # one line, as a table needs it
     return f"| `{key}` | `{_shown(field.default)}` | {said}{choices} |"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -116,26 +115,8 @@ def by_key(found: Sequence[Row], dialect: Dialect) -> dict[Key, list[str]]:
     texts: dict[Key, list[str]] = {}
     for row in found:
         masks = texts.setdefault((row.image_id, row.number), [])
-        masks += _apart(row.text, dialect) if row.text else []
+        masks += rows.apart(row.text, dialect) if row.text else []
     return texts
-
-
-def _apart(cell: str, dialect: Dialect) -> list[str]:
-    """The masks of a cell that holds several objects."""
-    if not dialect.joined:
-        return [cell]
-    before, _, after = dialect.object_written.partition("{mask}")
-    number = r"[-+.\deE]+"  # a class or a confidence may be another than ours
-    around = [
-        re.sub(r"\\?\d[\\.\d]*", lambda _: number, re.escape(text)) for text in (before, after)
-    ]
-    words = cell.split(dialect.joined)
-    size = dialect.object_written.count(dialect.joined) + 1
-    parts = [dialect.joined.join(words[i : i + size]) for i in range(0, len(words), size)]
-    found = [
-        re.fullmatch(f"{around[0]}(.*?){around[1]}", part.strip(), re.DOTALL) for part in parts
-    ]
-    return [match.group(1) if match else part for match, part in zip(found, parts, strict=True)]
 
 
 def _check_keys(found: Sequence[Row], wanted: Sequence[Row], dialect: Dialect, path: Path) -> None:

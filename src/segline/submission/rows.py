@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,3 +126,21 @@ def _numbers(values: Sequence[str], dialect: Dialect, where: object) -> list[int
             f"{nearest(unknown, known)}? name the classes in data.dialect.class_values"
         )
     return [known[value.strip()] for value in values]
+
+
+def apart(cell: str, dialect: Dialect) -> list[str]:
+    """The masks of a cell that holds several objects."""
+    if not dialect.joined:
+        return [cell]
+    before, _, after = dialect.object_written.partition("{mask}")
+    number = r"[-+.\deE]+"  # a class or a confidence may be another than ours
+    around = [
+        re.sub(r"\\?\d[\\.\d]*", lambda _: number, re.escape(text)) for text in (before, after)
+    ]
+    words = cell.split(dialect.joined)
+    size = dialect.object_written.count(dialect.joined) + 1
+    parts = [dialect.joined.join(words[i : i + size]) for i in range(0, len(words), size)]
+    found = [
+        re.fullmatch(f"{around[0]}(.*?){around[1]}", part.strip(), re.DOTALL) for part in parts
+    ]
+    return [match.group(1) if match else part for match, part in zip(found, parts, strict=True)]

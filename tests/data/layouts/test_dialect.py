@@ -16,15 +16,17 @@ import pytest
 from data.layouts import competitions
 from data.layouts.competitions import pairs
 from segline.base.errors import UserError
-from segline.base.files import read_labels
+from segline.base.files import read_json, read_labels
 from segline.config import read
 from segline.config.places import DataFiles
-from segline.config.tables.dialect import known
+from segline.config.tables import Data
+from segline.config.tables.built_in import known
 from segline.data import tables
 from segline.masks.classes import of_data
 from segline.stages.data import ingest
 from segline.submission import dialect as submission
 from segline.submission import rows
+from segline.synthetic import dsb2018
 
 SETS = {
     "airbus-ship-detection": competitions.airbus,
@@ -409,3 +411,58 @@ def test_channels_are_colours_between_their_own_ends(tmp_path):
     # bands are 270 + number + 2 in contrails: 15 - 14 = 1 in -4..2, 14 - 11 = 3 in -4..5, 284 in 243..303
     assert found[truth["11"] == 0][0].tolist() == [212, 198, 174]
     assert found[truth["11"] == 1][0].tolist() == [212, 198, 183]
+
+
+def test_the_home_competition_by_its_slug_is_read_as_by_default(tmp_path):
+    """By the layout dsb2018, and the same by the table alone."""
+    dsb2018.write(tmp_path / "raw", size="tiny", seed=0)
+    ways = {"plain": Data(dataset="x"), "slug": settings(tmp_path, "data-science-bowl-2018")}
+    like = 'like = "data-science-bowl-2018"\nsource = "dialect"\n'
+    (tmp_path / "y.toml").write_text(f"[data.dialect]\n{like}")
+    ways["table"] = read.load(tmp_path / "y.toml").data
+    hashes = {}
+    for name, data in ways.items():
+        files = DataFiles(tmp_path / name)
+        ingest(tmp_path / "raw", files, data, root=tmp_path)
+        hashes[name] = (read_json(files.summary)["data_hash"], files.sample.read_text())
+    assert hashes["plain"] == hashes["slug"] == hashes["table"]
+
+
+def test_objects_come_from_folders_of_label_images_too(tmp_path):
+    """And, of masks of two values, from their pieces."""
+    labels = competitions.painted(competitions.SIDES, 3, seed=5)
+    for name, mask in (("a", labels * 7), ("b", (labels > 0) * 255)):
+        competitions.write(tmp_path / f"raw/images/{name}.png", competitions.picture(labels, 1))
+        competitions.write(tmp_path / f"raw/masks/{name}.png", mask.astype(np.uint16))
+    keys = 'images = "images/{id}.png"\nmasks = "masks/{id}.png"\ntable = []\nrows = "object"\n'
+    (tmp_path / "y.toml").write_text(f'[data]\ndataset = "x"\n[data.dialect]\n{keys}')
+    images, _ = read_set(tmp_path, read.load(tmp_path / "y.toml").data)
+    assert np.array_equal(read_labels(tmp_path / images["labels"]["a"]), labels)
+    pieces = read_labels(tmp_path / images["labels"]["b"])
+    assert pieces.max() == 3
+    assert np.array_equal(pieces > 0, labels > 0)
+
+
+def test_json_lists_joined_in_one_cell(tmp_path):
+    """As recodai-luc-scientific-image-forgery-detection: `[start, length, ...]` joined by `;`."""
+    labels = competitions.painted(competitions.SIDES, 2, seed=3)
+    for name in ("a", "b"):
+        competitions.write(tmp_path / f"raw/train/{name}.png", competitions.picture(labels, 1))
+    competitions.write(tmp_path / "raw/test/t.png", competitions.picture(labels, 1))
+    cells = [f"[{', '.join(pairs(labels == k).split())}]" for k in (1, 2)]
+    rows_ = [("a", ";".join(cells)), ("b", "authentic")]
+    competitions.table(tmp_path / "raw/train.csv", ["case_id", "annotation"], rows_)
+    keys = 'codec = "lists"\njoined = ";"\nempty = "authentic"\nempty_written = "authentic"\n'
+    columns = 'columns = [{ id = "case_id", mask = "annotation" }]\n'
+    (tmp_path / "y.toml").write_text(f'[data]\ndataset = "x"\n[data.dialect]\n{keys}{columns}')
+    data = read.load(tmp_path / "y.toml").data
+    images, files = read_set(tmp_path, data)
+    assert np.array_equal(read_labels(tmp_path / images["labels"]["a"]), labels)
+    assert images["n_objects"]["b"] == 0
+    sample = rows.read(files.sample)
+    found = submission.table([("t", labels)], sample, data.described, None)
+    assert found.to_numpy().tolist() == [["t", ";".join(cells)]]
+    found.to_csv(tmp_path / "s.csv", index=False)
+    shapes = {"t": labels.shape}
+    said = submission.checked(tmp_path / "s.csv", files.sample, data.described, shapes)
+    assert said == "valid; 1 rows, 2 masks"

@@ -20,7 +20,8 @@ from segline.config.tables.base import (
     Unit,
     Whole,
 )
-from segline.config.tables.dialect import Dialect, followed
+from segline.config.tables.built_in import followed
+from segline.config.tables.dialect import Dialect
 
 MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
 

@@ -1,25 +1,20 @@
 """The dialect of a competition: how it names its files and writes its masks, as one typed table.
 
-`data.dialect` of a config is the name of a built-in one (a Kaggle slug, one TOML in data/dialects), or a
-table with these keys, which may start from a built-in one by `like`.
+`data.dialect` of a config is the name of a built-in one (see `built_in`), or a table with these keys,
+which may start from a built-in one by `like`.
 """
 
 from __future__ import annotations
 
 import re
 import string
-import tomllib
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from segline.config.names import METRICS
-from segline.config.tables.base import Count, Several, Table, nearest
+from segline.config.tables.base import Count, Several, Table
 
-BUILT_IN = Path(__file__).parents[2] / "data/dialects"
 IMAGE_ENDING = re.compile(r"\.(png|jpe?g|tiff?|gif|bmp|dcm|npy)$", re.IGNORECASE)
 
 
@@ -223,47 +218,3 @@ class Dialect(Coding):
         """How a submission writes a mask."""
         codec = self.written or self.codec
         return Coding(codec=codec, order=self.order, base=self.base)
-
-
-@cache
-def known() -> tuple[str, ...]:
-    """Names of the built-in dialects."""
-    return tuple(sorted(path.stem for path in BUILT_IN.glob("*.toml")))
-
-
-def built_in(name: str) -> dict[str, Any]:
-    """The table of a built-in dialect; ValueError with the nearest name for an unknown one."""
-    if name not in known():
-        raise ValueError(
-            f"no dialect {name!r}; did you mean {nearest(name, known())}? built in are "
-            f"{', '.join(known())}; a [data.dialect] table describes another"
-        )
-    return tomllib.loads((BUILT_IN / f"{name}.toml").read_text())
-
-
-def resolved(given: object) -> object:
-    """The table that a name, or a table with `like`, stands for; anything else as it is."""
-    if isinstance(given, str):
-        return built_in(given) if given else None
-    if isinstance(given, Mapping) and "like" in given:
-        own = {key: value for key, value in given.items() if key != "like"}
-        return built_in(str(given["like"])) | own
-    return given
-
-
-def followed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The table `data` with what follows from its dialect: source, task, classes, exclusive.
-
-    What is given stays. ValueError for an unknown name, pydantic's error for a faulty table.
-    """
-    dialect = Dialect.model_validate(found) if (found := resolved(data.get("dialect"))) else None
-    if dialect is None:
-        return dict(data)
-    rules: dict[str, Any] = {
-        "source": dialect.source,
-        "task": dialect.task,
-        "n_folds": dialect.n_folds,
-    }
-    if data.get("task", dialect.task) != "instances" and dialect.classes:
-        rules |= {"classes": dialect.classes, "exclusive": dialect.exclusive}
-    return rules | dict(data) | {"dialect": dialect}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def _framed(path: Path, frame: int | None) -> np.ndarray:
 def _dicom(path: Path, where: Path) -> np.ndarray:
     """The pixels of a DICOM file, bright where it is displayed bright."""
     try:
-        import pydicom
+        pydicom = importlib.import_module("pydicom")  # an extra: the core does without it
     except ImportError:
         raise UserError(
             f"{where}: DICOM needs pydicom; install it with pip install 'segline[dicom]'"

@@ -142,7 +142,7 @@ class Described:
         height, width = record.image.shape[:2]
         if self._rows is None:
             return self._of_file(record, image_id)
-        given = [row for row in self._rows.get(image_id, []) if row.text]
+        given = self._masked(image_id)
         with files.naming(f"{self._where}: image {image_id}"):
             if self.classes is None:
                 return self._objects(record, [row.text for row in given], (height, width))
@@ -151,6 +151,18 @@ class Described:
                 for number in range(1, len(self.classes))
             ]
             return self._classes(record, channels)
+
+    def _masked(self, image_id: str) -> list[Row]:
+        """The rows of an image that hold a mask; of a cell with several objects one each."""
+        given = [row for row in (self._rows or {}).get(image_id, []) if row.text]
+        if self._dialect.written not in (
+            "",
+            self._dialect.codec,
+        ):  # then cells are joined there alone
+            return given
+        return [
+            row._replace(text=text) for row in given for text in rows.apart(row.text, self._dialect)
+        ]
 
     def _joined(self, given: list[Row], number: int, shape: tuple[int, int]) -> np.ndarray:
         """The mask (H, W) of one class: of all its rows together."""
@@ -213,13 +225,12 @@ class Described:
         return [each for each in found if each is not None]
 
     def _specimen(self, image_id: str) -> self_check.Specimen | None:
-        assert self._rows is not None
         if self._place.size(self._train[image_id].name) > LARGEST_SPECIMEN:
             return None
         record = self._picture(Key("train", image_id), self._train[image_id])
         if record.image is None:
             return None
-        texts = [row.text for row in self._rows[image_id] if row.text]
+        texts = [row.text for row in self._masked(image_id)]
         grey = record.image.mean(axis=2)
         mask = self._of_file(record, image_id) > 0 if image_id in self._masks else None
         return self_check.Specimen(image_id, texts, (grey.shape[0], grey.shape[1]), grey, mask)
