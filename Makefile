@@ -114,7 +114,7 @@ $(thresholds) $(second) $(cv): $(run_dir)/%: $(shipped)/%
 	@cp $< $@
 else
 $(call every,$(model)): $(model): $(train_settings) $(images_csv) $(folds_csv) $(extra) $(start_model) $(if $(fresh),FORCE)
-	$(call step,train $(run) fold $*) train --run $(run_dir) --fold $* $(if $(fresh),--fresh)
+	$(call step,train $(run) fold $*) train --run $(run_dir) --fold $* --threads $(threads) $(if $(fresh),--fresh)
 
 # A net may start from the same fold of another config (model.weights): shipped, or trained before it.
 ifneq ($(start),)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks` measures; `make readme` places the table it writes in README.
+"""`python -m benchmarks` measures; `make docs` places the table it writes in docs/speed.md.
 
 Writes bench.json, bench.md and growth.png. The largest peer call takes a minute and 2 GB.
 """

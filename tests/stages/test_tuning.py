@@ -202,3 +202,12 @@ def test_a_submission_takes_its_figures_along(run, tmp_path):
     rows = files.read_csv(out)
     assert rows["ImageId"].tolist() == ["t"] * 4
     assert json.loads((tmp_path / "mine.json").read_text())["n_images"] == 16
+
+
+def test_a_single_group_is_one_line(tmp_path):
+    run = runs.write(tmp_path, Config.model_validate({"train": {"folds": [0]}}))
+    neighbours = {name: np.ones((8, 8), int) for name in "ab"}
+    runs.write_data(run.data, neighbours, {})
+    runs.write_maps(run, {name: np.zeros((8, 8, 3), np.uint8) for name in "ab"}, {})
+    with pytest.raises(UserError, match=r"all images belong to one group.*train.folds"):
+        tune.run(run)

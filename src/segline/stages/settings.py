@@ -71,6 +71,7 @@ def _graph(run: RunFiles, experiment: Config, config: Path, members: RunStage) -
     start = _start(run, experiment, config)
     found = {
         "task": experiment.data.task,
+        "threads": experiment.train.threads,
         "folds": " ".join(map(str, members.folds.get(run.name, ()))),
         "all_folds": " ".join(map(str, range(experiment.data.n_folds))),
         "model": fold.model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from segline import tasks
 from segline.base.console import console
+from segline.base.errors import UserError
 from segline.base.files import write_json
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
@@ -18,7 +19,10 @@ def run(run: RunFiles) -> None:
     settings = run.settings(TuneStage)
     task = tasks.of(settings.task, settings.metric)
     table = out_of_fold.read(run.data, run.maps("oof"))
-    parts = thresholds.parts(table, unseen=settings.unseen)
+    try:
+        parts = thresholds.parts(table, unseen=settings.unseen)
+    except ValueError as error:
+        raise UserError(f"{run.name}: {error}; train more folds (train.folds)") from None
     tuned = task.tuned(table, parts, settings)
     write_json(run.thresholds, tuned | {"unseen": settings.unseen, "n_images": len(table)})
     console.print(f"tuned on {len(table)} out-of-fold images: {task.words(tuned['final'])}")
