@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from segline.base import files
-from segline.nets import weights_file
+from segline.base.checksums import sha256
 
 CHECKOUT = Path(__file__).parents[1]
 LINKED = ("Makefile", "src", "benchmarks", ".venv", "requirements.txt", "pyproject.toml")
@@ -157,6 +157,7 @@ def test_two_stages_have_a_classifier_between_thresholds_and_scores(folder):
     assert stages[-2:] == ["submit", "report"]
 
 
+@pytest.mark.slow
 def test_a_net_may_start_from_another_configs(continued):
     assert "fold 0: from data/runs/tiny/fold_0/model.keras" in (continued / "train.log").read_text()
     losses = [
@@ -172,7 +173,7 @@ def test_a_net_may_start_from_another_configs(continued):
 def test_a_fold_is_copied_only_from_one_with_the_same_start(continued):
     start = continued / "data/runs/tiny/fold_0/model.keras"
     record = continued / "data/runs/next/fold_0/model.json"
-    assert files.read_json(record)["start"] == weights_file.sha256(start)
+    assert files.read_json(record)["start"] == sha256(start)
     answer = make(continued, "train", "config=next", "run=again")
     assert "data/runs/again/fold_0: the same settings as data/runs/next/fold_0" in answer.stdout
     files.write_json(record, files.read_json(record) | {"start": "weights of long ago"})

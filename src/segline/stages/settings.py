@@ -29,6 +29,8 @@ def run(
     averaged with this one's. Refuses to change training settings below a finished model, or the
     settings of a data set that is made, unless `fresh`.
     """
+    if run.name.endswith(PRETRAINED):
+        _refuse_unshipped(run, config)
     experiment = read.load(config, settings.split())
     data = places.dataset(run.root, experiment.data.dataset)
     if not fresh:
@@ -47,15 +49,19 @@ def run(
     write_text_if_changed(run.makefile, text)
 
 
+def _refuse_unshipped(run: RunFiles, config: Path) -> None:
+    shipped = places.shipped(run.root, config.stem)
+    if not shipped.folds:
+        known = sorted(sums.parent.name for sums in run.root.glob("pretrained/*/SHA256SUMS"))
+        raise UserError(
+            f"pretrained=1: no weights in {shipped.folder}; shipped are: {' '.join(known)}"
+        )
+
+
 def _members(run: RunFiles, config: Path, experiment: Config, others: list[str]) -> RunStage:
     """The folds of this run, or of a blend those of its configs."""
     shipped = places.shipped(run.root, config.stem)
     if run.name.endswith(PRETRAINED):
-        if not shipped.folds:
-            known = sorted(sums.parent.name for sums in run.root.glob("pretrained/*/SHA256SUMS"))
-            raise UserError(
-                f"pretrained=1: no weights in {shipped.folder}; shipped are: {' '.join(known)}"
-            )
         return RunStage(folds={run.name: tuple(shipped.folds)})
     if not others:
         return RunStage(folds={run.name: experiment.folds})
