@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segline.base.errors import UserError
-from segline.base.files import read_json, write_json, write_text_if_changed
+from segline.base.files import read_json, write_text_if_changed
 
 
 def folder(root: Path, dataset: str, given: Path | None = None) -> tuple[Path, bool]:
@@ -44,10 +44,6 @@ def listing(raw: Path) -> dict[str, Any]:
             status = path.stat()
             found[path.relative_to(raw).as_posix()] = [status.st_size, status.st_mtime_ns]
     return found
-
-
-def write_listing(raw: Path, path: Path) -> None:
-    write_json(path, listing(raw))
 
 
 def changed(raw: Path, path: Path) -> bool:

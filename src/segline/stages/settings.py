@@ -32,12 +32,12 @@ def run(
     if run.name.endswith(PRETRAINED):
         _refuse_unshipped(run, config)
     experiment = read.load(config, settings.split())
-    data = places.dataset(run.root, experiment.data.dataset)
+    data, wanted = places.dataset(run.root, experiment.data.dataset), stages.of(experiment)
     if not fresh:
-        _refuse_changes(run, data, stages.of(experiment))
+        _refuse_changes(run, data, wanted)
     folder, is_ours = raw_files.folder(run.root, experiment.data.dataset, raw)
     members = _members(run, config, experiment, with_ or [])
-    for stage in stages.of(experiment):
+    for stage in wanted:
         write_text_if_changed(run.params(type(stage)), stages.text(stage))
     write_text_if_changed(data.settings, stages.text(experiment.data))
     write_text_if_changed(run.params(RunStage), stages.text(members))
@@ -60,9 +60,8 @@ def _refuse_unshipped(run: RunFiles, config: Path) -> None:
 
 def _members(run: RunFiles, config: Path, experiment: Config, others: list[str]) -> RunStage:
     """The folds of this run, or of a blend those of its configs."""
-    shipped = places.shipped(run.root, config.stem)
     if run.name.endswith(PRETRAINED):
-        return RunStage(folds={run.name: tuple(shipped.folds)})
+        return RunStage(folds={run.name: tuple(places.shipped(run.root, config.stem).folds)})
     if not others:
         return RunStage(folds={run.name: experiment.folds})
     folds = {name: read.load(config.with_stem(name)).folds for name in others}
