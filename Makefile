@@ -7,8 +7,8 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Names may become part of a path; texts reach Python as quoted arguments and nothing else. Neither is expanded.
-names := config configs with run base fold fresh pretrained source
-texts := set raw images out page channels project
+names := config configs with run base fold fresh pretrained source fixes
+texts := set raw images out page channels project url
 config := quick
 $(foreach v,$(filter-out config,$(names)) $(texts),$(eval $v :=))
 given := $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $v)),$v))
@@ -176,8 +176,8 @@ preview: $(images_csv) $(folds_csv)  ## a picture of augmented samples, targets 
 	@$(segline) preview --run $(run_dir) --fold $(firstword $(folds))
 endif
 
-download: .venv/.installed  ## DSB2018 from the Broad's BBBC038, or source=kaggle
-	@$(segline) download --out data/raw/dsb2018 $(source:%=--source %)
+download: .venv/.installed  ## DSB2018 from the Broad's BBBC038, url=MIRROR or source=kaggle (fixes=1: corrected masks)
+	@$(segline) download --out data/raw/dsb2018 $(source:%=--source %) $(if $(url),--url $(call quoted,$(url))) $(if $(fixes),--fixes)
 
 # The maps of all the runs are averaged and thresholds tuned once: a run called a+b, with a's settings.
 blend: .venv/.installed  ## average the maps of configs="a b", tune once, write submissions/a+b.csv

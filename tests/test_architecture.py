@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src/segline"
 LIBRARIES = {
     *("numpy", "numba", "scipy", "pandas", "skimage", "sklearn", "cv2", "albumentations"),
-    *("pydantic", "h5py", "matplotlib", "pooch", "tifffile", "rich", "requests", "PIL", "jinja2"),
+    *("pydantic", "h5py", "matplotlib", "tifffile", "rich", "requests", "PIL", "jinja2"),
     *("tensorflow", "keras", "typer"),
 }
 WITHOUT_A_NET = [

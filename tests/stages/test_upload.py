@@ -19,32 +19,55 @@ def run(tmp_path):
     return runs.write(tmp_path, name="best")
 
 
-def kaggle(folder, monkeypatch, status):
-    """A `kaggle` that writes down its arguments."""
+def kaggle(folder, monkeypatch, said="Successfully submitted to it", status=0):
+    """A `kaggle` that writes down its arguments and says `said`."""
     (folder / "bin").mkdir()
     command = folder / "bin/kaggle"
-    command.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {folder}/asked\nexit {status}\n')
+    command.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" > {folder}/asked\necho "{said}"\nexit {status}\n'
+    )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
 
 
 def test_a_csv_is_submitted_under_the_name_of_its_run(run, submission, tmp_path, monkeypatch):
-    kaggle(tmp_path, monkeypatch, status=0)
+    kaggle(tmp_path, monkeypatch)
     upload.run(run, submission)
     asked = (tmp_path / "asked").read_text().split("\n")[:-1]
     competition = ["-c", "data-science-bowl-2018"]
     assert asked == ["competitions", "submit", *competition, "-f", str(submission), "-m", "best"]
 
 
-def test_a_refusal_is_one_line(run, submission, tmp_path, monkeypatch):
-    kaggle(tmp_path, monkeypatch, status=4)
-    with pytest.raises(UserError, match="data-science-bowl-2018: failed with status 4"):
+@pytest.mark.parametrize(
+    ("said", "status", "plain"),
+    [
+        ("OSError: Could not find kaggle.json. Make sure", 1, "no token; make one"),
+        ("401 Client Error: Unauthorized for url: https://x", 1, "the token is refused"),
+        (
+            *("403 - Forbidden - You must accept this competition's rules", 1),
+            "rules are not accepted; do so at https://www.kaggle.com/c/data-science-bowl-2018/rules",
+        ),
+        ("403 - Forbidden", 0, "not allowed; accept the rules at"),
+        ("404 - Not Found", 1, "no such competition, or it is closed"),
+        ("400 - You have exceeded your daily submission limit", 1, "the limit of submissions"),
+        ("Max retries exceeded: NameResolutionError name resolution", 1, "cannot be reached"),
+        ("something new", 4, r"failed with status 4 \(something new\)"),
+        ("", 0, r"failed with status 0 \(no word\)"),
+    ],
+)
+def test_a_refusal_is_one_line_in_plain_words(
+    run, submission, tmp_path, monkeypatch, said, status, plain
+):
+    kaggle(tmp_path, monkeypatch, said, status)
+    start = "kaggle competitions submit -c data-science-bowl-2018: "
+    with pytest.raises(UserError, match=f"^{start}.*{plain}") as caught:
         upload.run(run, submission)
+    assert "\n" not in str(caught.value)
 
 
 def test_without_the_cli_it_says_where_to_get_it(run, submission, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="no kaggle command; pip install kaggle"):
+    with pytest.raises(UserError, match="CLI is not installed; .venv/bin/pip install kaggle"):
         upload.run(run, submission)
 
 

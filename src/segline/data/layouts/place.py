@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from segline.base.errors import UserError
+from segline.data import archives
 
 _TOKEN = re.compile(r"(\*\*/|\*|\{\w+\})")
 
@@ -44,14 +45,11 @@ class Place:
             self._add_zip(name)
 
     def _add_zip(self, name: str) -> None:
-        try:
-            archive = zipfile.ZipFile(self.raw / name)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise UserError(f"{self.raw / name}: {error}; is it complete?") from None
+        archive = archives.opened(self.raw / name)
         unpacked = set(self.names)
-        for member in sorted(archive.namelist()):
-            inside = f"{name[: -len('.zip')]}/{member}"
-            if not member.endswith("/") and not _is_hidden(member) and inside not in unpacked:
+        for path, member in sorted(archives.members(archive).items()):
+            inside = f"{name[: -len('.zip')]}/{path}"
+            if not _is_hidden(path) and inside not in unpacked:
                 self._zips[inside] = (archive, member)
                 self.names.append(inside)
 
