@@ -69,8 +69,8 @@ test: .venv/.developer  ## the tests
 	@.venv/bin/python -m pytest -n 2 --dist loadfile
 test-slow: .venv/.developer  ## the slow tests (minutes; some need the real data)
 	@.venv/bin/python -m pytest -m slow
-lint: .venv/.developer  ## formatting, rules, types and layers
-	@PATH=.venv/bin:$$PATH; ruff format --check .; ruff check .; mypy; lint-imports
+lint: .venv/.developer  ## formatting, rules, types, layers, security
+	@PATH=.venv/bin:$$PATH; ruff format --check .; ruff check .; mypy; lint-imports; bandit -q -ll -r src
 
 # run.mk has what Make needs to know of a run: the names of its files, its folds, what is stale in the raw folder.
 # It is remade on every call, like the settings beside it, and keeps its time unless something changed.
