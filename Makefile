@@ -7,7 +7,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Names may become part of a path; texts reach Python as quoted arguments and nothing else. Neither is expanded.
-names := config configs with run base fold fresh pretrained source fixes
+names := config configs with run base fold fresh pretrained source fixes locked
 texts := set raw images out page channels project url
 config := quick
 $(foreach v,$(filter-out config,$(names)) $(texts),$(eval $v :=))
@@ -36,8 +36,7 @@ $(foreach v,$(texts),$(if $(findstring $(newline),$($v)),$(error $v=: expected o
 needs = $(if $(filter $1,$(MAKECMDGOALS)),$(if $(strip $($2)),,$(error $1 needs $2=$3)))
 $(call needs,segment,images,DIR or FILE)$(call needs,compare,base,NAME)$(call needs,blend,configs,"a b")
 
-empty :=
-space := $(empty) $(empty)
+space := $(subst ,, )
 # The settings in any order make one run; of one that is given twice the last holds.
 hash = $(shell tr -s ' ' '\n' <<< $(call quoted,$(set)) | tac | LC_ALL=C sort -s -u -t= -k1,1 | sha256sum | cut -c1-8)
 override run := $(or $(strip $(run)),$(subst $(space),+,$(strip $(config) $(with)))$(if $(strip $(set)),-$(hash)))
@@ -52,13 +51,14 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  variables: config=NAME fold=K set="train.epochs=3 weights.w0=5" raw=DIR pretrained=1 fresh=1'
 
-setup: .venv/.installed  ## make .venv and install the requirements
+setup: .venv/.installed  ## make .venv and install the requirements (locked=1: exactly those measured)
 
-.venv/.installed: requirements.txt pyproject.toml
+.venv/.installed: requirements.txt $(if $(locked),requirements.lock) pyproject.toml
 	@test -n "$(python)" || { echo "make: no python3 found; install Python 3.11 or newer" >&2; exit 2; }
 	@echo 'installing into .venv (some minutes the first time)'
 	@$(python) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check $(if $(locked),--require-hashes -r requirements.lock,-r requirements.txt) \
+	    && .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.developer: requirements-dev.txt .venv/.installed
@@ -69,8 +69,8 @@ test: .venv/.developer  ## the tests
 	@.venv/bin/python -m pytest -n 2 --dist loadfile
 test-slow: .venv/.developer  ## the slow tests (minutes; some need the real data)
 	@.venv/bin/python -m pytest -m slow
-lint: .venv/.developer  ## formatting, rules, types and layers
-	@PATH=.venv/bin:$$PATH; ruff format --check .; ruff check .; mypy; lint-imports
+lint: .venv/.developer  ## formatting, rules, types, layers, security
+	@PATH=.venv/bin:$$PATH; ruff format --check .; ruff check .; mypy; lint-imports; bandit -q -ll -r src
 
 # run.mk has what Make needs to know of a run: the names of its files, its folds, what is stale in the raw folder.
 # It is remade on every call, like the settings beside it, and keeps its time unless something changed.
