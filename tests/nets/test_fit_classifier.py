@@ -31,7 +31,7 @@ def judged():
         settings.class_weights, n_classes=3, count=lambda: np.bincount(classes)
     )
     seen = Crops(crops.astype(np.uint8), classes)
-    accuracy = fit_classifier.train(net, seen, weight, settings)
+    accuracy = fit_classifier.train(net, seen, weight, settings, np.random.default_rng(0))
     return predict.Classifier(net, settings), accuracy
 
 

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from segline.config.stages import TrainStage
 from segline.config.tables import Model
 from segline.nets import models
 
@@ -110,6 +111,14 @@ def test_the_seed_decides_the_weights():
     other = models.build("residual_unet", channels=1, outputs={"c": 3}, seed=1, width=4, depth=2)
     assert all(map(np.array_equal, one, same))
     assert not all(map(np.array_equal, one, other.get_weights()))
+
+
+def test_every_fold_starts_from_weights_of_its_own():
+    settings = TrainStage(model=Model(width=4, depth=1))
+    nets = [models.from_settings(settings, "float32", fold=fold) for fold in (0, 1, 0)]
+    first, other, again = (net.get_weights()[0] for net in nets)
+    assert np.array_equal(first, again)
+    assert not np.isclose(first, other).any()
 
 
 def test_an_unknown_net_is_refused():

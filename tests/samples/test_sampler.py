@@ -46,7 +46,7 @@ def sampler(augment=FULL, seed=3, distance=True):
         crop_px=64,
         augmenter=augmenter(**augment),
         teach=scaled(teach, lambda row: discs(row)[1], len(images)),
-        seed=seed,
+        seed=(seed,),
     )
 
 

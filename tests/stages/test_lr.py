@@ -24,7 +24,7 @@ def run(tmp_path_factory):
             {
                 "data": {"n_folds": 2},
                 "model": {"width": 4, "depth": 1, "stem": 2},
-                "train": {"crop_px": 32, "batch_size": 2, "precision": "auto", "ema": 0.99},
+                "train": {"crop_px": 32, "batch_size": 8, "precision": "auto", "ema": 0.99},
             }
         ),
     )

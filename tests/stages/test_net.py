@@ -96,6 +96,13 @@ def test_what_a_run_with_the_same_settings_has_made_is_copied(run, config, capsy
         (again.fold(0).maps("oof"), run.fold(0).maps("oof")),
     ):
         assert ours.read_bytes() == theirs.read_bytes()
+    old = files.read_json(run.provenance)
+    try:  # as a version left it that drew other samples
+        files.write_json(run.provenance, old | {"draws": 1})
+        files.write_json(again.provenance, old | {"draws": 1})
+        assert not train._taken_from_another_run(again, 0, old["data_hash"], None)
+    finally:
+        files.write_json(run.provenance, old)
     runs.change(again, Predict, symmetries=1)
     predict.run(again, fold=0, split="oof")
     assert "copied" not in capsys.readouterr().out

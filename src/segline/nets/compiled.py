@@ -17,10 +17,10 @@ from segline.nets.optimizer import n_steps, optimizer
 from segline.samples import heads
 
 
-def net(settings: TrainStage, precision: str) -> keras.Model:
-    """The fresh net of params/train.json, ready to train in `precision`."""
+def net(settings: TrainStage, precision: str, *, fold: int = 0) -> keras.Model:
+    """The fresh net of params/train.json for `fold`, ready to train in `precision`."""
     return compiled(
-        models.from_settings(settings, precision),
+        models.from_settings(settings, precision, fold=fold),
         settings.loss,
         settings.train,
         activation=heads.of(settings.task, settings.target).activation,

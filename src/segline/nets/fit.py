@@ -24,7 +24,7 @@ from segline.nets.epoch_end import EpochEnd, NothingLearnt
 from segline.nets.progress import EpochProgress
 from segline.nets.record import Record
 from segline.nets.schedules import Plateau, Watch
-from segline.samples import heads
+from segline.samples import heads, streams
 from segline.samples.sampler import Sampler
 
 LEVEL_CROPS = 32  # on which the loss of a constant answer is measured
@@ -48,10 +48,10 @@ class Fold(NamedTuple):
 
 def fit(fold: Fold, precision: str, *, threads: int) -> None:
     """Train the fold to its end in `precision` and write its model.keras last."""
-    model = compiled.net(fold.settings, precision)
+    model = compiled.net(fold.settings, precision, fold=fold.number)
     speed = compiled.images_per_second(model, first_batch(fold))
     trained = fold.trained(precision)
-    identity = trained.model_dump(mode="json") | {"fold": fold.number}
+    identity = trained.model_dump(mode="json") | {"fold": fold.number, "draws": streams.VERSION}
     made = record.resumed(model, fold.files.last, identity)
     if fold.start and not made["epoch"]:
         new = weights_file.start_from(model, fold.start)

@@ -18,6 +18,8 @@ from segline.masks.classes import IGNORE
 from segline.nets import losses, models, predict
 from segline.nets.predict import Net
 from segline.objects import maps
+from segline.samples import streams
+from segline.samples.streams import Purpose
 
 THRESHOLD = 0.5  # of training regions; tuned thresholds have seen the held-out images
 
@@ -65,16 +67,17 @@ def class_counts(crops: Crops, settings: RegionsStage) -> np.ndarray:
     return np.bincount(crops.classes, minlength=len(settings.task.classes))
 
 
-def fit_classifier(crops: Crops, settings: RegionsStage) -> tuple[keras.Model, float]:
-    """A classifier trained on the crops, and the share of them that it gets right."""
-    keras.utils.set_random_seed(settings.seed)
+def fit_classifier(
+    crops: Crops, settings: RegionsStage, *, fold: int = 0
+) -> tuple[keras.Model, float]:
+    """A classifier trained on the crops of a fold, and the share of them that it gets right."""
     n_classes = len(settings.task.classes)
     size = settings.model.model_dump(exclude={"name", "weights"})
     model = models.build(
         settings.model.name,
         channels=3,
         outputs={"classes": n_classes},
-        seed=settings.seed,
+        seed=streams.seed(Purpose.WEIGHTS, settings.seed, fold, 1),
         **size,
     )
     class_weights = weight_maps.configured_class_weights(
@@ -82,18 +85,22 @@ def fit_classifier(crops: Crops, settings: RegionsStage) -> tuple[keras.Model, f
         n_classes=n_classes,
         count=lambda: class_counts(crops, settings),
     )
-    accuracy = train(model, crops, class_weights, settings)
+    rng = streams.generator(Purpose.REGIONS, settings.seed, fold)
+    accuracy = train(model, crops, class_weights, settings, rng)
     return keras.Model(model.input, model.output), accuracy
 
 
 def train(
-    model: keras.Model, crops: Crops, class_weights: np.ndarray, settings: RegionsStage
+    model: keras.Model,
+    crops: Crops,
+    class_weights: np.ndarray,
+    settings: RegionsStage,
+    rng: np.random.Generator,
 ) -> float:
     """Train by weighted cross-entropy; the share of examples that are right at the end.
 
     Every epoch sees each crop in one of the square's eight symmetries.
     """
-    rng = np.random.default_rng(settings.seed)
     images, classes = crops
     weight = (class_weights / class_weights[classes].mean())[classes].astype(np.float32)
     batch, n = settings.batch_size, len(images)

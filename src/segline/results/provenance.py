@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from segline.base.files import write_json
+from segline.samples import streams
 
 PACKAGES = ("segline", "tensorflow", "keras", "numpy", "albumentations", "scikit-image", "numba")
 
@@ -17,6 +18,7 @@ def write_provenance(path: Path, *, data_hash: str, precision: str, device: str)
         path,
         {
             "data_hash": data_hash,
+            "draws": streams.VERSION,
             "precision": precision,
             "device": device,
             "python": platform.python_version(),

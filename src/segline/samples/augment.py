@@ -1,7 +1,8 @@
 """Random geometric and photometric changes of a training window, by albumentations.
 
-A `Compose` is not thread-safe, and its own seeding makes all children draw alike, so every thread keeps
-its own and every call sets the random state of each transform afresh.
+A `Compose` is not thread-safe, and its own seeding makes all children draw alike. So every thread keeps
+its own, and every call gives all its transforms one pair of generators, from which they draw in turn:
+one pair for geometry and one for photometry, so that a change of the one leaves the other's draws.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import cv2
 import numpy as np
 
 from segline.config.tables import Augment
+from segline.samples.streams import Purpose, generator
 
 ROTATION_MARGIN = math.sqrt(2.0)
 
@@ -49,16 +51,20 @@ class Augmenter:
 
         `window` and `labels` are `window_px` a side, centred on the crop's centre.
         """
-        compose = self._compose()
-        compose.set_random_state(np.random.default_rng(seed), random.Random(repr(tuple(seed))))
-        changed = compose(image=window, mask=labels)
+        changed = {"image": window, "mask": labels}
+        for purpose, compose in self._composes().items():
+            rng = generator(purpose, *seed)
+            compose.set_random_state(rng, random.Random(rng.bytes(32)))
+            changed = compose(**changed)
         return changed["image"], changed["mask"]
 
-    def _compose(self) -> A.Compose:
-        if not hasattr(self._of_thread, "compose"):
-            steps = [*_geometric(self._table, self._crop_px), *_photometric(self._table)]
-            self._of_thread.compose = A.Compose(steps)
-        return self._of_thread.compose
+    def _composes(self) -> dict[Purpose, A.Compose]:
+        if not hasattr(self._of_thread, "composes"):
+            self._of_thread.composes = {
+                Purpose.GEOMETRY: A.Compose(_geometric(self._table, self._crop_px)),
+                Purpose.PHOTOMETRY: A.Compose(_photometric(self._table)),
+            }
+        return self._of_thread.composes
 
 
 def _ranges(table: Augment) -> list[tuple[float, tuple[float, float]]]:

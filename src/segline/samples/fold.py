@@ -36,13 +36,14 @@ def samplers(table: pd.DataFrame, fold: int, settings: TrainStage) -> tuple[Samp
         "mode": settings.input.mode,
         "crop_px": train.crop_px,
         "teach": _teacher(head, fit.labels, len(parts[0]), settings.weights),
-        "seed": train.seed,
+        "seed": (train.seed, fold),
     }
     fitting = Sampler(
         parts[0],
         fit,
         augmenter=Augmenter(settings.augment, crop_px=train.crop_px),
         modality_power=train.modality_power,
+        per_epoch=train.crops_per_epoch // train.batch_size * train.batch_size,
         **common,
     )
     return fitting, Sampler(parts[1], held_out, augmenter=None, **common)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -11,6 +12,11 @@ import pandas as pd
 from segline.samples import normalise
 from segline.samples.augment import Augmenter
 from segline.samples.heads import ReadPair, Teach
+from segline.samples.streams import Purpose, generator
+
+GOLDEN = (
+    5**0.5 - 1
+) / 2  # multiples of it, without their whole parts, leave no gap between 0 and 1
 
 
 class Sample(NamedTuple):
@@ -28,7 +34,7 @@ class Sample(NamedTuple):
 
 
 class Sampler:
-    """Draws crops from the images of a fold.
+    """Draws crops from the images of a fold, each image as evenly as whole numbers allow.
 
     Parameters
     ----------
@@ -43,6 +49,11 @@ class Sampler:
     modality_power
         A modality of n images is drawn in proportion to n ** modality_power: 1 draws every image
         alike, 0 every modality alike.
+    per_epoch
+        Crops an epoch, by default as many as images. An epoch goes on with the images where the one
+        before left off, so that epochs shorter than the fold still show all of it.
+    seed
+        Numbers from 0, of the run and of the fold: with others all draws are others.
     """
 
     def __init__(
@@ -55,22 +66,25 @@ class Sampler:
         augmenter: Augmenter | None,
         teach: Teach,
         modality_power: float = 1.0,
-        seed: int = 0,
+        per_epoch: int | None = None,
+        seed: tuple[int, ...] = (0,),
     ) -> None:
         if images.empty:
             raise ValueError("no images to draw samples from")
         self.n_images = len(images)
         self._read, self._mode, self._crop_px, self._seed = read, mode, crop_px, seed
         self._augmenter, self._teach = augmenter, teach
-        self._cumulative = np.cumsum(sampling_shares(images["modality"], power=modality_power))
+        self._per_epoch = per_epoch or self.n_images
+        shares = sampling_shares(images["modality"], power=modality_power)
+        self._pass = lru_cache(4)(lambda number: rows_of_pass(shares, number, seed=seed))
 
     def __call__(self, epoch: int, index: int) -> Sample:
         """Draw sample `index` of `epoch`; the same arguments always give the same arrays."""
-        key = (self._seed, epoch, index)
-        rng = np.random.default_rng(key)
-        row = int(np.searchsorted(self._cumulative, rng.random(), side="right"))
-        image, truth = self._read(min(row, self.n_images - 1))
+        key = (*self._seed, epoch, index)
+        number, place = divmod(epoch * self._per_epoch + index, self.n_images)
+        image, truth = self._read(int(self._pass(number)[place]))
         side = self._augmenter.window_px if self._augmenter else self._crop_px
+        rng = generator(Purpose.CROP, *key)
         image, truth = random_window(image, truth, side=side, inner=self._crop_px, rng=rng)
         if self._augmenter:
             image, truth = self._augmenter(image, truth, seed=key)
@@ -81,6 +95,23 @@ class Sampler:
             weight=taught.weight,
             distance=taught.distance,
         )
+
+
+def rows_of_pass(shares: np.ndarray, number: int, *, seed: tuple[int, ...]) -> np.ndarray:
+    """The rows (N,) that pass `number` over N images of `shares` (N,) draws, in their order.
+
+    Systematic sampling: N points at equal distances over the cumulative shares, so that a pass draws an
+    image of share s N s times, rounded down or up. The points move on from pass to pass, by the golden
+    ratio, so that sums over passes are as even.
+
+    >>> sorted(rows_of_pass(np.full(5, 0.2), 7, seed=(0,)).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    n = len(shares)
+    start = generator(Purpose.CHOICE, *seed).random()
+    points = (np.arange(n) + (start + number * GOLDEN) % 1) / n
+    rows = np.minimum(np.searchsorted(np.cumsum(shares), points, side="right"), n - 1)
+    return generator(Purpose.CHOICE, *seed, number + 1).permutation(rows)
 
 
 def sampling_shares(modality: pd.Series, *, power: float) -> np.ndarray:

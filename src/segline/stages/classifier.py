@@ -27,7 +27,7 @@ def run(run: RunFiles, fold: int) -> None:
         raise UserError(
             f"{run.data.images}: fold {fold} leaves no region to train the classifier on"
         )
-    model, accuracy = fit_classifier(crops, settings)
+    model, accuracy = fit_classifier(crops, settings, fold=fold)
     record = ClassifierStage(**dict(settings), examples=tuple(counts.tolist()))
     write_text(files.classifier_settings, stages.text(record))
     with replacing(files.classifier) as temporary:

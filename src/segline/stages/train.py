@@ -17,6 +17,7 @@ from segline.nets import compiled
 from segline.nets.fit import Fold, chosen_precision, fit
 from segline.results import reuse
 from segline.results.provenance import write_provenance
+from segline.samples import streams
 from segline.samples.fold import samplers
 
 
@@ -75,7 +76,9 @@ def _taken_from_another_run(run: RunFiles, fold: int, content: str, start: str |
         if not (theirs.model.exists() and other.provenance.exists()):
             continue
         same_start = read_json(theirs.settings).get("start") == start
-        if same_start and read_json(other.provenance)["data_hash"] == content:
+        record = read_json(other.provenance)
+        same_samples = record["data_hash"] == content and record.get("draws") == streams.VERSION
+        if same_start and same_samples:
             copy(other.provenance, run.provenance)
             copy(theirs.history, ours.history)
             copy(theirs.settings, ours.settings)

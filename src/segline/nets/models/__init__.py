@@ -12,7 +12,8 @@ from segline.nets.models.classifier import classifier
 from segline.nets.models.efficientnet_unet import efficientnet_unet
 from segline.nets.models.residual_unet import residual_unet
 from segline.nets.models.unet import unet
-from segline.samples import heads
+from segline.samples import heads, streams
+from segline.samples.streams import Purpose
 
 MODELS = {
     "unet": unet,
@@ -39,11 +40,14 @@ def build(
     return MODELS[name](channels=channels, outputs=outputs, **size)
 
 
-def from_settings(settings: TrainStage, precision: str, *, fetch: bool = True) -> keras.Model:
+def from_settings(
+    settings: TrainStage, precision: str, *, fold: int = 0, fetch: bool = True
+) -> keras.Model:
     """The untrained net that a run's training settings describe, computing in `precision`.
 
-    With `fetch` its encoder has ImageNet's weights if `model.weights` asks for them. Raises UserError for
-    an unknown model, and for one that has no such encoder then.
+    Each `fold` begins with random weights of its own. With `fetch` its encoder has ImageNet's weights if
+    `model.weights` asks for them. Raises UserError for an unknown model, and for one that has no such
+    encoder then.
     """
     size = settings.model.model_dump()
     name, weights = size.pop("name"), size.pop("weights")
@@ -61,6 +65,6 @@ def from_settings(settings: TrainStage, precision: str, *, fetch: bool = True) -
         name,
         channels=settings.input.channels,
         outputs=heads.of(settings.task, settings.target).outputs,
-        seed=settings.train.seed,
+        seed=streams.seed(Purpose.WEIGHTS, settings.train.seed, fold),
         **size,
     )
