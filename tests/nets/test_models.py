@@ -114,6 +114,7 @@ def test_the_seed_decides_the_weights():
 
 def test_an_unknown_net_is_refused():
     with pytest.raises(
-        ValueError, match="known: classifier, efficientnet_unet, residual_unet, unet"
+        ValueError,
+        match="known: classifier, efficientnet_lite_unet, efficientnet_unet, residual_unet, unet",
     ):
         built("u-net")
