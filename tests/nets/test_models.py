@@ -123,6 +123,7 @@ def test_every_fold_starts_from_weights_of_its_own():
 
 def test_an_unknown_net_is_refused():
     with pytest.raises(
-        ValueError, match="known: classifier, efficientnet_unet, residual_unet, unet"
+        ValueError,
+        match="known: classifier, efficientnet_lite_unet, efficientnet_unet, residual_unet, unet",
     ):
         built("u-net")

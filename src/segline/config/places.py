@@ -243,6 +243,11 @@ def shipped(root: Path, name: str) -> ShippedFiles:
     return ShippedFiles(root / "pretrained" / name)
 
 
+def encoders(root: Path) -> Path:
+    """The folder of ImageNet's weights of encoders."""
+    return root / "pretrained" / "encoders"
+
+
 def start(root: Path, name: str) -> RunFiles:
     """The run whose nets others start from (`model.weights`): of shipped weights if there are any."""
     ending = PRETRAINED if shipped(root, name).sums.exists() else ""

@@ -26,7 +26,7 @@ class Model(Table):
     """Name and size of the net."""
 
     name: str = "unet"
-    """`unet`, `residual_unet` or `efficientnet_unet`."""
+    """`unet`, `residual_unet`, `efficientnet_unet` or `efficientnet_lite_unet`."""
     width: Count = 16
     """Filters at the finest level; they double at each halving."""
     depth: Annotated[int, Field(ge=1, le=7)] = 4

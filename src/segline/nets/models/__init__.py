@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from segline.base.errors import UserError
+from segline.config import places
 from segline.config.stages import TrainStage
 from segline.nets.models.classifier import classifier
+from segline.nets.models.efficientnet_lite_unet import efficientnet_lite_unet
 from segline.nets.models.efficientnet_unet import efficientnet_unet
 from segline.nets.models.residual_unet import residual_unet
 from segline.nets.models.unet import unet
@@ -19,9 +22,14 @@ MODELS = {
     "unet": unet,
     "residual_unet": residual_unet,
     "efficientnet_unet": efficientnet_unet,
+    "efficientnet_lite_unet": efficientnet_lite_unet,
     "classifier": classifier,
 }
-PRETRAINED = ("efficientnet_unet",)
+# Where ImageNet's weights of an encoder come from: Keras's own place, or the checkout.
+PRETRAINED: dict[str, Any] = {
+    "efficientnet_unet": "imagenet",
+    "efficientnet_lite_unet": places.encoders(Path("data")),
+}
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
@@ -59,7 +67,7 @@ def from_settings(
             f"{', '.join(PRETRAINED)} has, or set model.weights=none"
         )
     if weights == "imagenet" and fetch:
-        size["weights"] = weights
+        size["weights"] = PRETRAINED[name]
     keras.config.set_dtype_policy(POLICIES[precision])
     return build(
         name,
