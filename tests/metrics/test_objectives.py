@@ -1,6 +1,7 @@
 """Metrics of competitions, by hand and against scikit-learn."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_the_stand_in_of_surface_dice_is_the_dice_of_each_volume():
 
 
 def test_with_the_background_the_rest_is_a_class():
-    metric = objectives.of_masks("dice").with_background()
+    metric = replace(objectives.of_masks("dice"), background=True)
     expected = [(1 + 1) / 2, (0 + 16 / 17) / 2, (4 / 6 + 10 / 12) / 2, (14 / 15 + 2 / 3) / 2]
     assert metric.of(MATRICES) == pytest.approx(expected)
 

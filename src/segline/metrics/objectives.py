@@ -23,7 +23,7 @@ Sources, where the evaluation pages are meant unless said otherwise:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -106,14 +106,22 @@ class MaskMetric:
     """A metric of class masks.
 
     `over` says what images make together. `real` names what it only stands in for: a metric of whole
-    volumes, which is scored by and too costly to tune by.
+    volumes, which is scored by and too costly to tune by. With `background` what is left is one more class.
     """
 
     name: str
     title: str
-    of: Masks
+    of_class: Masks
     over: Literal["images", "set", "volumes"] = "images"
     real: Literal["", "surface_dice", "dice_hausdorff"] = ""
+    background: bool = False
+
+    def of(self, counts: ArrayLike) -> NDArray[np.float64]:
+        """The metric (...) of counts (..., 2, 2), with `background` its mean over the two classes."""
+        array = np.asarray(counts)
+        if not self.background:
+            return self.of_class(array)
+        return mean([self.of_class(array), self.of_class(array[..., ::-1, ::-1])], axis=0)
 
     def kept(self, counts: ArrayLike) -> NDArray:
         """What `joined` needs of one image's counts (..., 2, 2): values (...), or the counts themselves."""
@@ -128,17 +136,12 @@ class MaskMetric:
         if self.over == "images":
             return mean(array, axis=0)
         if self.over == "set":
-            return self.of(array.sum(axis=0))
+            return np.asarray(self.of(array.sum(axis=0)))
         return mean(self.of(summed(array, volumes)), axis=0)
 
-    def with_background(self) -> MaskMetric:
-        """The mean of the metric of a class and of what is left, for two classes."""
-
-        def both(matrix: ArrayLike) -> NDArray[np.float64]:
-            counts = np.asarray(matrix)
-            return mean(np.stack([self.of(counts), self.of(counts[..., ::-1, ::-1])]), axis=0)
-
-        return replace(self, of=both)
+    def overall(self, kept: ArrayLike, volumes: Sequence[str]) -> float:
+        """The score of a set from what was kept of each image and class, (N, C, ...): the mean over all."""
+        return float(mean(kept if self.over == "images" else self.joined(kept, volumes)))
 
 
 def summed(counts: ArrayLike, volumes: Sequence[str]) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ whether it took organs one by one and which diagonal it took are assumptions her
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import pairwise
@@ -28,6 +29,16 @@ from segline.metrics import objectives
 
 DICE, HAUSDORFF = 0.4, 0.6  # the weights of UW-Madison
 Slice = tuple[NDArray[np.bool_], NDArray[np.bool_]]  # true and found, (H, W, C)
+
+
+def names(image_ids: Iterable[str], pattern: str) -> list[str]:
+    """The volume of each image: the group of a regular expression in its id; without one the image itself.
+
+    >>> names(["case1_day2_slice_0003", "other"], r"(case.+)_slice_")
+    ['case1_day2', 'other']
+    """
+    found = [(image_id, re.search(pattern, image_id)) for image_id in image_ids]
+    return [match.group(1) if pattern and match else image_id for image_id, match in found]
 
 
 class Volumes(NamedTuple):

@@ -139,6 +139,8 @@ class Dialect(Coding):
     """The same of a test image, if made of others."""
     group: Annotated[str, AfterValidator(_one_group)] = ""
     """A regular expression in the id whose (group) is split in one piece: a patient, a car."""
+    volume: Annotated[str, AfterValidator(_one_group)] = ""
+    """Likewise whose (group) is one volume, for metrics of volumes; its slices are in the order of their ids."""
     n_folds: Annotated[int, Field(ge=2)] = 5
     """The default of `data.n_folds`."""
     channels: tuple[Channel, ...] = ()
