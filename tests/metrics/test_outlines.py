@@ -49,8 +49,6 @@ def test_hausdorff_of_matches_is_scikit_images():
     found = outlines.matched_hausdorff_px(true, pred)
     pairs = instances.matches(instances.overlap(true, pred))
     assert len(found) == 3
-    assert found == pytest.approx(
-        [hausdorff_distance(true == a, pred == b) for a, b, _ in pairs.T]
-    )
+    assert found == pytest.approx([hausdorff_distance(true == a, pred == b) for a, b, _ in pairs.T])
     assert sorted(found) == [0, 1, 3]
     assert outlines.matched_hausdorff_px(true, true & 0).size == 0

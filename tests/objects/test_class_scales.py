@@ -56,12 +56,7 @@ def test_the_factors_of_weighted_training_are_found():
     pixels = class_scales.together(images)
     found = class_scales.best(pixels, GRID).choice["scales"]
     assert found == pytest.approx(1 / factors, rel=0.01)
-    assert (
-        class_scales.score(pixels, (1, 1, 1))
-        < 0.8
-        < 0.95
-        < class_scales.score(pixels, found)
-    )
+    assert class_scales.score(pixels, (1, 1, 1)) < 0.8 < 0.95 < class_scales.score(pixels, found)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,10 +1,10 @@
-"""Average precision of objects with confidences at one IoU, as OpenImages and HuBMAP's vasculature score it.
+"""Average precision of objects with confidences at one IoU, as OpenImages and HuBMAP's vasculature do.
 
 An object is right if its IoU with a true one is 0.6 or more; then it is the only one, since objects do not
-overlap. All images' objects are ranked together; precision at a recall is the best at that recall or above,
-and its integral over recall is the score. Source: `compute_average_precision` and `per_image_evaluation` of
-the TensorFlow Object Detection API, which the competition's page names. Equal confidences are one step here:
-there their order is whatever an unstable sort leaves.
+overlap. All images' objects are ranked together; precision at a recall is the best from there on, and its
+integral over recall is the score. Source: `compute_average_precision` and `per_image_evaluation` of
+the TensorFlow Object Detection API, which the competition's page names. Equal confidences are one step
+here: there their order is whatever an unstable sort leaves.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is tuned and scored by: competitions' metrics as functions of counts, and how images are joined.
+"""What is tuned and scored by: metrics of competitions as functions of counts, and how images are joined.
 
-A metric of class masks takes counts (..., 2, 2), rows the truth, of one image and class; a metric of objects
+A metric of class masks takes counts (..., 2, 2), rows the truth, of one image and class; one of objects
 takes true and false positives and false negatives at each IoU threshold, (..., T). It says what images make
 together: a mean over images, one value of the counts of all of them, or a mean over volumes, whose slices'
 counts are summed. Values that are nan (nothing true and nothing found, where the scorer skips that) are in
@@ -10,7 +10,8 @@ Sources, where the evaluation pages are meant unless said otherwise:
 
 - `map_iou`, `f2_iou`: 2018 Data Science Bowl, Sartorius; Airbus. Mean over images, 1 where both are empty.
 - `precision_iou`: TGS. The same of one mask an image.
-- `dice`: Severstal, clouds, SIIM-ACR, HuBMAP's kidney and organs, ultrasound, Carvana: 1 where both are empty.
+- `dice`: Severstal, clouds, SIIM-ACR, HuBMAP's kidney and organs, ultrasound, Carvana: 1 where both are
+  empty.
 - `dice_0`, `dice_present`: the same with 0 there, or without such images.
 - `pooled_dice`: contrails: "the entire set of predicted contrail pixels for all observations".
 - `iou`, `pooled_iou`: Jaccard index of every image, 1 where both are empty; of all pixels together, as DSTL

@@ -1,4 +1,4 @@
-"""How well outlines of objects agree: boundary F1 of an image, Hausdorff distance of the objects that match."""
+"""How well outlines agree: boundary F1 of an image's objects, Hausdorff distance of those that match."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ TOLERANCE_PX = 2.0
 
 
 def boundary_f1(true: ArrayLike, pred: ArrayLike, *, tolerance_px: float = TOLERANCE_PX) -> float:
-    """F1 of the objects' inner boundary pixels that have one of the other image within a distance, in 0..1.
+    """F1 of the objects' inner boundary pixels that have one of the other image nearby, in 0..1.
 
-    true and pred are label images (H, W) as in `instances.overlap`; where an object ends at the image's edge
-    is boundary too. Nothing in both scores 1, in one 0.
+    true and pred are label images (H, W) as in `instances.overlap`. An object ends at the image's edge as
+    well. Nothing in both scores 1, in one 0.
     Source: Csurka 2013, "What is a good evaluation measure for semantic segmentation?".
 
     >>> boundary_f1([[1, 0, 0, 0, 0]], [[0, 0, 0, 2, 0]])

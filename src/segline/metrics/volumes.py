@@ -2,9 +2,9 @@
 
 **Surface Dice** at tolerance 0 (SenNet + HOA, blood vessels in kidneys; the metric is DeepMind's
 surface-distance, Nikolov 2018, averaged over volumes). Every corner between 2 x 2 x 2 voxels, of which some
-are set and some not, carries a piece of surface; its area is that of marching cubes. Pieces where both masks
-have surface, over all pieces of both; outside the volume nothing is set. A volume without any surface is
-left out.
+are set and some not, carries a piece of surface; its area is that of marching cubes. The score is the area
+of the pieces where both masks have some, over the area of all pieces of both. Outside the volume nothing is
+set. A volume without any surface is left out.
 
 **0.4 Dice + 0.6 (1 - Hausdorff)** (UW-Madison). Dice is a mean over slices and classes. The Hausdorff
 distance is that of the voxels of one class in one case and day; coordinates are divided by the volume's

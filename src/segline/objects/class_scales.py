@@ -74,8 +74,8 @@ def score(
 ) -> float:
     """The metric, mean Dice by default, of the images together, and its mean over classes.
 
-    These are the foreground's, with the metric's `background` all. `volumes` names the volume of each image;
-    by default each is its own.
+    These are the foreground's, with the metric's `background` all. `volumes` names the volume of each
+    image; by default each is its own.
     """
     n_classes, n_images = pixels.probs.shape[1], int(pixels.image.max()) + 1
     cells = (pixels.image * n_classes + pixels.true) * n_classes + largest(pixels.probs, scales)

@@ -99,7 +99,9 @@ def _best(scores: np.ndarray, axes: tuple[Axis, Axis]) -> Fit:
     return Fit({"thresholds": chosen}, _edges(found, axes[0].name))
 
 
-def _edges(found: Sequence[tuple[tuple[int, ...], tuple[str, ...]]], *names: str) -> tuple[str, ...]:
+def _edges(
+    found: Sequence[tuple[tuple[int, ...], tuple[str, ...]]], *names: str
+) -> tuple[str, ...]:
     """Those of the axes `names` whose end a class lies at."""
     return tuple(name for name in names if any(name in at_edge for _, at_edge in found))
 
@@ -140,7 +142,7 @@ def _kept_by_size(
     axes: Sequence[Axis],
     metric: MaskMetric,
 ) -> np.ndarray:
-    """What the metric keeps of one image for each class, smallest piece and smallest area, (C, S, A, ...)."""
+    """What the metric keeps of one image for each class, smallest piece and area, (C, S, A, ...)."""
     image_id, labels_path, map_paths = job
     truth = read_labels(labels_path)
     known = class_images.known(truth, decoder.classes)[..., None]

@@ -8,6 +8,7 @@ One value, or values that do not ascend, are a wish and stay as they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ def axis(name: str, values: Sequence[float], *, low: float, high: float, whole: 
     (0, 2, 5, 10, 20, 40, 80)
     """
     given = tuple(values)
-    if len(given) < 2 or any(b <= a for a, b in zip(given, given[1:], strict=False)):
+    if len(given) < 2 or any(b <= a for a, b in pairwise(given)):
         return Axis(name, given, (0, len(given) - 1))
 
     def allowed(value: float) -> bool:
@@ -74,8 +75,8 @@ def _further(
     found = list(given)
     for _ in range(FURTHER):
         following = _next(found)
-        value = int(round(following)) if whole else round(following, 6)
-        if whole and not allowed(value) and found[-1] > 0 and value < found[-1]:
+        value = round(following) if whole else round(following, 6)
+        if whole and value < 0 < found[-1]:
             value = 0
         if value == found[-1] or not allowed(value):
             return found[len(given) :], True

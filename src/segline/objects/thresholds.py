@@ -93,7 +93,7 @@ def grid_scores(
 
 
 class Tried:
-    """What a metric keeps of N images under the choices tried so far; more are made when they are asked for.
+    """What a metric keeps of N images under the choices tried so far; others are made when asked for.
 
     `make` gives (N, n, ...) for n choices.
     """

@@ -48,9 +48,7 @@ def run(run: RunFiles) -> None:
     work = partial(_scores, judged=judged, cutoffs=cutoffs, metric=metric)
     kept = np.array(pooled(work, jobs))
     chosen = {
-        name: cutoffs[
-            int(metric.joined(kept[thresholds.fitted_on(table["part"], name)]).argmax())
-        ]
+        name: cutoffs[int(metric.joined(kept[thresholds.fitted_on(table["part"], name)]).argmax())]
         for name in plain
     }
     decoders.write_second(

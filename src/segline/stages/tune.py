@@ -30,4 +30,6 @@ def run(run: RunFiles) -> None:
     for part, choice in tuned["parts"].items():
         console.print(f"  without {part}: {task.words(choice)}")
     for name in at_edge:
-        console.print(f"  the best tune.{name} may lie beyond all that was tried; give a wider grid")
+        console.print(
+            f"  the best tune.{name} may lie beyond all that was tried; give a wider grid"
+        )

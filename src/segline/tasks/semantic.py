@@ -1,9 +1,9 @@
 """Semantic masks: a class (or, where classes overlap, any number of them) for every pixel.
 
 Two classes and overlapping ones are sigmoid channels, each cut at a threshold; of three or more exclusive
-classes, a softmax, the largest wins after each is scaled by a factor. Both are tuned by the metric; those of
-whole volumes by a stand-in. With `data.score_background` so is the background, except that thresholds of
-overlapping classes and smallest sizes of several know the foreground alone.
+classes, a softmax, the largest wins after each is scaled by a factor. Both are tuned by the metric, or by
+what stands in for one of whole volumes. With `data.score_background` so is the background, except that
+thresholds of overlapping classes and smallest sizes of several know the foreground alone.
 """
 
 from __future__ import annotations
@@ -111,7 +111,9 @@ class Semantic:
             "metric_error": jackknife_error(rows["group"], of)
             if metric.over != "images" or np.isnan(kept).any()
             else clustered_error(kept.mean(axis=-1), rows["group"]),
-            "empty_mean": _finite(metric.overall(metric.kept(self._emptied(matrices)), list(names))),
+            "empty_mean": _finite(
+                metric.overall(metric.kept(self._emptied(matrices)), list(names))
+            ),
         }
 
     def _emptied(self, matrices: np.ndarray) -> np.ndarray:
