@@ -1,7 +1,7 @@
 """Grids that widen by themselves: an optimum at the edge of what was tried may lie beyond.
 
-A grid goes on in steps like its last one, a difference or a factor, while that gains, up to its bounds and
-`FURTHER` steps.
+A grid goes on in steps like its last one, a difference or a factor, while that is not worse, up to its
+bounds and `FURTHER` steps.
 One value, or values that do not ascend, are a wish and stay as they are.
 """
 
@@ -105,20 +105,22 @@ def search(
     """The place, an index into each axis' values, that `choose` finds, and where more may lie beyond.
 
     `evaluate` gives the values of a box of windows, `choose` the index of the best in it. While that lies
-    at an edge the box grows by a step; what is found then counts if it is higher, so that level ground is
-    not followed. At the end the names of the axes are given whose last step was still a gain.
+    at an edge, and what is found there is not worse, the box grows by a step. Level ground is crossed, but
+    only what is higher is taken. At the end the names of the axes are given whose last step was a gain.
     """
     windows = tuple(each.given for each in axes)
     place, value = _chosen(windows, evaluate, choose)
+    reached = place
     while True:
-        wider = tuple(a.wider(w, i) for a, w, i in zip(axes, windows, place, strict=True))
+        wider = tuple(a.wider(w, i) for a, w, i in zip(axes, windows, reached, strict=True))
         if wider == windows:
             return place, tuple(a.name for a, i in zip(axes, place, strict=True) if a.stuck(i))
         windows = wider
-        further, reached = _chosen(windows, evaluate, choose)
-        if reached <= value + LEAST_GAIN:
+        reached, found = _chosen(windows, evaluate, choose)
+        if found < value - LEAST_GAIN:
             return place, ()
-        place, value = further, reached
+        if found > value + LEAST_GAIN:
+            place, value = reached, found
 
 
 def _chosen(

@@ -43,8 +43,8 @@ class Tune(Table):
     """Objects: where they end."""
     min_size_px: Annotated[tuple[Whole, ...], Several] = (10, 20, 30, 45, 60)
     """Objects: smaller ones are dropped. Where the best of these three, or of the class grids below, lies
-    at the edge of its grid, that goes on by itself in steps like its last one, while that gains and up to
-    its bounds; one value, or values that do not ascend, stay as they are."""
+    at the edge of its grid, that goes on by itself in steps like its last one, while that is not worse,
+    up to its bounds; one value, or values that do not ascend, stay as they are."""
     class_threshold: Units = (*(k / 20 for k in range(1, 20)), *(0.975, 0.99))
     """Class masks with sigmoid channels: where each is cut."""
     class_scale: Annotated[tuple[Positive, ...], Several] = tuple(
