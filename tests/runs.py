@@ -99,7 +99,7 @@ def judged(root, images, *, name="run", modalities=("m",), config=None):
     found = {f"i{n}": sure(squares(shown)) for n, (_, shown) in enumerate(images)}
     write_maps(run, found, {"t": sure(squares(4))})
     parts = thresholds.parts(out_of_fold.read(run.data, run.maps("oof")))
-    tuned = thresholds.cross_fitted(parts, lambda rows: CHOICE)
+    tuned = thresholds.cross_fitted(parts, lambda rows: thresholds.Fit(CHOICE))
     files.write_json(run.thresholds, tuned | {"options": OPTIONS, "unseen": []})
     solution = submission.table([("t", squares(4))])
     solution["Height"], solution["Width"], solution["Usage"] = SIDE, SIDE, "Public"

@@ -4,7 +4,7 @@ import pytest
 
 from segline.base.errors import UserError
 from segline.config import read, stages
-from segline.config.stages import TaskTable, TrainedStage, TrainStage, TuneStage
+from segline.config.stages import ScoredTask, TaskTable, TrainedStage, TrainStage, TuneStage
 from segline.config.tables import Data, Predict
 
 SEMANTIC = [
@@ -50,7 +50,10 @@ def test_folds_and_threads_make_no_model_stale(of):
 def test_settings_of_masks_reach_the_stages(of):
     found = of(*SEMANTIC, "input.size=224,240", "weights.class_weights=1,2,9.5")
     task = TaskTable(name="semantic", classes=("background", "road", "car"), exclusive=True)
-    assert found[TrainStage].task == found[TuneStage].task == task
+    assert found[TrainStage].task == task
+    assert found[TuneStage].task == ScoredTask(**dict(task))
+    assert of(*SEMANTIC, "data.score_background=true")[TuneStage].task.score_background
+    assert of(*SEMANTIC, "data.score_background=true")[TrainStage] == of(*SEMANTIC)[TrainStage]
     assert found[TrainStage].input.size == (224, 240)
     assert found[TrainStage].weights.class_weights == (1, 2, 9.5)
 

@@ -47,38 +47,33 @@ def test_mean_dice_is_that_of_the_images(scales):
         ]
         for true, probs in images
     ]
-    assert class_scales.mean_dice(pixels, scales) == pytest.approx(np.mean(expected))
+    assert class_scales.score(pixels, scales) == pytest.approx(np.mean(expected))
 
 
 def test_the_factors_of_weighted_training_are_found():
     factors = np.array([1, 4, 32])
     images = [Pixels.of(*inflated(seed, factors)) for seed in range(4)]
     pixels = class_scales.together(images)
-    found = class_scales.best(pixels, GRID)
+    found = class_scales.best(pixels, GRID).choice["scales"]
     assert found == pytest.approx(1 / factors, rel=0.01)
-    assert (
-        class_scales.mean_dice(pixels, (1, 1, 1))
-        < 0.8
-        < 0.95
-        < class_scales.mean_dice(pixels, found)
-    )
+    assert class_scales.score(pixels, (1, 1, 1)) < 0.8 < 0.95 < class_scales.score(pixels, found)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_never_worse_than_argmax_where_they_are_fitted(seed):
     pixels = Pixels.of(*random_image(seed))
-    found = class_scales.best(pixels, GRID)
+    found = class_scales.best(pixels, GRID).choice["scales"]
     assert found[0] == 1
-    assert class_scales.mean_dice(pixels, found) >= class_scales.mean_dice(pixels, [1.0] * 4)
+    assert class_scales.score(pixels, found) >= class_scales.score(pixels, [1.0] * 4)
 
 
 def test_a_grid_of_one_leaves_the_argmax():
     true, probs = random_image(7)
-    assert class_scales.best(Pixels.of(true, probs), [1.0]) == [1.0] * 4
+    assert class_scales.best(Pixels.of(true, probs), [1.0]).choice["scales"] == [1.0] * 4
     assert (class_scales.largest(probs, [1.0] * 4) == probs.argmax(axis=-1)).all()
 
 
 def test_right_maps_are_left_alone():
     true, _ = random_image(3)
     probs = (200 * (true[..., None] == np.arange(4)) + 10).astype(np.uint8)
-    assert class_scales.best(Pixels.of(true, probs), GRID) == [1.0] * 4
+    assert class_scales.best(Pixels.of(true, probs), GRID).choice["scales"] == [1.0] * 4

@@ -23,7 +23,9 @@ def test_counts_are_those_of_the_cleaned_masks():
     for _ in range(20):
         true, mask = rng.random((2, 12, 15)) < rng.random((2, 1, 1)) * 0.6
         sizes, areas = [0, 2, 5, 30], [0, 10, 40, 10**6]
-        found = class_sizes.scores(true[..., None], mask[..., None], sizes, areas, objectives.dice)
+        found = class_sizes.scores(
+            true[..., None], mask[..., None], sizes, areas, objectives.of_masks("dice")
+        )
         for s, size in enumerate(sizes):
             for a, area in enumerate(areas):
                 cleaned = class_sizes.cleaned(mask, min_size_px=size, min_area_px=area)

@@ -2,14 +2,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segline.config.tables import Tune
+from segline.metrics import objectives
 from segline.objects import thresholds
-from segline.objects.thresholds import Thresholds
+from segline.objects.thresholds import Fit, Thresholds
 
-AXES = {
+TUNE = {
     "seed_threshold": (0.3, 0.5, 0.7),
     "foreground_threshold": (0.4, 0.6),
     "min_size_px": (1, 20),
 }
+
+
+def given(tune):
+    """Axes, and the choices of the grid as given."""
+    axes = thresholds.axes(Tune(**tune))
+    return axes, thresholds.grid(axes, [axis.given for axis in axes])
 
 
 def touching_discs():
@@ -41,14 +49,14 @@ def test_the_foreground_threshold_sets_the_outline_not_the_class_argmax():
 
 
 def test_the_grid_has_every_combination_with_the_last_axis_fastest():
-    choices = thresholds.grid(AXES)
+    _, choices = given(TUNE)
     assert len(choices) == 12
     assert choices[:3] == [(0.3, 0.4, 1), (0.3, 0.4, 20), (0.3, 0.6, 1)]
 
 
 def test_grid_scores_see_the_truth():
     truth, probs = touching_discs()
-    scores = thresholds.grid_scores(truth, probs, thresholds.grid(AXES), fill_holes=True)
+    scores = thresholds.grid_scores(truth, probs, given(TUNE)[1], fill_holes=True)
     assert scores.tolist() == [1.0] * 12
     worse = thresholds.grid_scores(truth, probs, [Thresholds(0.5, 0.5, 400)], fill_holes=True)
     assert worse.tolist() == [0.0]
@@ -71,11 +79,63 @@ def test_the_surface_that_is_flooded_can_be_the_distance():
     assert found.max() == 2
 
 
+def tried(score, **tune):
+    """The fit on three images that all have `score` of a choice, and which choices were asked for."""
+    asked = []
+
+    def make(choices):
+        asked.extend(choices)
+        return np.tile([score(choice) for choice in choices], (3, 1))
+
+    axes = thresholds.axes(Tune(**TUNE | {"foreground_threshold": 0.5, "min_size_px": 1} | tune))
+    metric, rows = objectives.of_objects("map_iou"), np.ones(3, bool)
+    return thresholds.best(thresholds.Tried(axes, make), metric, rows), asked
+
+
 def test_a_broad_optimum_beats_a_sharp_one():
-    axes = {"seed_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), "foreground_threshold": (0.5,)}
-    axes["min_size_px"] = (1,)
-    mean = np.array([0.0, 0.62, 0.0, 0.5, 0.6, 0.58, 0.5])
-    assert thresholds.best(np.stack([mean, mean]), axes).seed_threshold == 0.5
+    values = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+    mean = dict(zip(values, (0.0, 0.62, 0.0, 0.5, 0.6, 0.58, 0.5), strict=True))
+    fit, _ = tried(lambda choice: mean[choice.seed_threshold], seed_threshold=values)
+    assert fit.choice["seed_threshold"] == 0.5
+
+
+def test_a_grid_whose_optimum_is_inside_is_tried_as_given_and_once():
+    fit, asked = tried(
+        lambda choice: -abs(choice.seed_threshold - 0.5) - abs(choice.min_size_px - 30) / 99,
+        seed_threshold=(0.3, 0.4, 0.5, 0.6, 0.7),
+        min_size_px=(10, 20, 30, 40, 50),
+    )
+    assert fit.choice == {"seed_threshold": 0.5, "foreground_threshold": 0.5, "min_size_px": 30}
+    assert fit.at_edge == ()
+    assert len(asked) == len(set(asked)) == 25
+
+
+def test_a_grid_whose_optimum_is_at_its_edge_goes_on_until_it_is_inside():
+    """0.15 and 65 px lie two steps beyond; no choice is tried twice, and none far beyond."""
+    fit, asked = tried(
+        lambda choice: -abs(choice.seed_threshold - 0.15) - abs(choice.min_size_px - 65) / 99,
+        seed_threshold=(0.25, 0.3, 0.35),
+        min_size_px=(10, 20, 35),
+    )
+    assert fit.choice == {"seed_threshold": 0.15, "foreground_threshold": 0.5, "min_size_px": 65}
+    assert fit.at_edge == ()
+    assert len(asked) == len(set(asked))
+    assert {10, 20, 35, 50, 65, 80} <= {choice.min_size_px for choice in asked} <= {*range(96)}
+
+
+def test_level_ground_is_not_followed():
+    fit, asked = tried(lambda choice: 1.0 - (choice.min_size_px > 20), min_size_px=(10, 20, 30))
+    assert fit.choice == {"seed_threshold": 0.3, "foreground_threshold": 0.5, "min_size_px": 10}
+    assert min(asked).seed_threshold == 0.1  # a step was tried, and nothing gained
+
+
+def test_a_bound_ends_a_grid_and_what_has_none_is_told():
+    fit, _ = tried(lambda choice: -choice.seed_threshold - choice.min_size_px, min_size_px=(5, 9))
+    assert (fit.choice["seed_threshold"], fit.choice["min_size_px"]) == (0.1, 0)
+    assert fit.at_edge == ()
+    fit, _ = tried(lambda choice: choice.seed_threshold + choice.min_size_px, min_size_px=(5, 9))
+    assert fit.choice["seed_threshold"] == 0.9
+    assert fit.at_edge == ("min_size_px",)
 
 
 def test_parts_are_the_folds():
@@ -110,7 +170,14 @@ def test_a_kind_never_trained_on_is_a_part_that_nothing_is_fitted_on(folds):
 
 def test_every_part_is_fitted_without_its_own_rows():
     names = pd.Series(["fold 1", "fold 0", "fold 1", thresholds.UNSEEN])
-    assert thresholds.cross_fitted(names, lambda rows: np.flatnonzero(rows).tolist()) == {
-        "final": [0, 1, 2],
-        "parts": {"fold 0": [0, 2], "fold 1": [1], thresholds.UNSEEN: [0, 1, 2]},
+    seen = thresholds.cross_fitted(names, lambda rows: Fit({"rows": np.flatnonzero(rows).tolist()}))
+    assert seen == {
+        "final": {"rows": [0, 1, 2]},
+        "parts": {
+            "fold 0": {"rows": [0, 2]},
+            "fold 1": {"rows": [1]},
+            thresholds.UNSEEN: {"rows": [0, 1, 2]},
+        },
     }
+    told = thresholds.cross_fitted(names, lambda rows: Fit({}, ("a",) * int(rows.sum() == 3)))
+    assert told["at_edge"] == ["a"]

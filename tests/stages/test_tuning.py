@@ -211,3 +211,19 @@ def test_a_single_group_is_one_line(tmp_path):
     runs.write_maps(run, {name: np.zeros((8, 8, 3), np.uint8) for name in "ab"}, {})
     with pytest.raises(UserError, match=r"all images belong to one group.*train.folds"):
         tune.run(run)
+
+
+def test_a_ranked_metric_is_scored_by_how_sure_objects_are(run, in_process, tmp_path):
+    """Of four true discs and a faint false one, which the second stage trusts least, or nobody does."""
+    other = copied(run, tmp_path)
+    runs.change(other, TuneStage, metric="ap_iou")
+    tune.run(other)
+    other.second.unlink()
+    cv.run(other)
+    plain = json.loads(other.cv.read_text())
+    right, predicted, true = 4, 5, 4
+    assert plain["metric"] == "ap_iou"
+    assert right / predicted * right / true < plain["metric_mean"]  # that of equal confidences
+    assert plain["metric_mean"] == pytest.approx(1, abs=0.02)  # the faint ones come last
+    assert plain["metric_error"] < 0.05
+    assert plain["empty_mean"] == 0

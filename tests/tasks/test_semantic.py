@@ -15,6 +15,7 @@ from segline.config import read, stages
 from segline.config.stages import TaskTable
 from segline.config.tables import Config
 from segline.masks import classes as class_images
+from segline.metrics import volumes
 from segline.objects import class_tuning
 from segline.stages import cv, score, show_cv, submit, tune, validate
 from segline.tasks import semantic as semantic_task
@@ -269,6 +270,104 @@ def test_the_metric_of_a_dialect_is_tuned_and_shown(tmp_path):
         assert (
             next(s.metric for s in stages.of(config) if isinstance(s, stages.TuneStage)) == wanted
         )
-    assert tasks.of(TaskTable(name="instances"), "f2_iou").metric == "f2_iou"
-    assert tasks.of(TaskTable(name="instances"), "ap_iou").metric == "map_iou"  # not computed here
-    assert task_of("binary").metric == "dice"
+    assert tasks.of(TaskTable(name="instances"), "f2_iou").metric.name == "f2_iou"
+    assert tasks.of(TaskTable(name="instances"), "ap_iou").metric.name == "ap_iou"
+    assert task_of("binary").metric.name == "dice"
+
+
+@pytest.fixture
+def mixed(tmp_path, monkeypatch):
+    """Images of one large and many small squares, whose best thresholds differ.
+
+    The large one's faint half is found at .35 and below; in the others a false piece as large as the true
+    one appears there. A mean over images wants .5, all pixels together .3.
+    """
+    monkeypatch.setattr(class_tuning, "pooled", runs.in_process)
+
+    def made(**tables):
+        data = {"task": "semantic", "source": "folders", "n_folds": 2} | KINDS["binary"]
+        tune_by = {"class_threshold": [0.2, 0.3, 0.4, 0.5, 0.6], "class_min_area_px": [0]}
+        tune_by |= {"class_min_size_px": [0]} | tables.get("tune", {})
+        tree = {"data": data | tables.get("data", {}), "input": {"mode": "rgb"}, "tune": tune_by}
+        run = runs.write(tmp_path, Config.model_validate(tree))
+        labels, probs = {}, {}
+        for number in range(N_IMAGES):
+            truth = np.zeros(SHAPE, int)
+            found = np.full(SHAPE, 20, np.uint8)
+            if number in (0, 2):
+                truth[:, :20] = 1
+                found[:, :10], found[:, 10:20] = 220, 90
+            else:
+                truth[2:6, 2:6] = 1
+                found[2:6, 2:6], found[12:16, 12:16] = 220, 90
+            labels[f"i{number}"], probs[f"i{number}"] = truth, found[..., None]
+        runs.write_data(run.data, labels, {"t": labels["i1"]}, stratum="s", validation=0)
+        runs.write_maps(run, probs, {"t": probs["i1"]})
+        tune.run(run)
+        cv.run(run)
+        return files.read_json(run.thresholds), files.read_json(run.cv)
+
+    return made
+
+
+def test_the_metric_says_how_images_are_joined_when_thresholds_are_tuned(mixed):
+    whole, half, small = 24 * 20, 24 * 10, 16
+    tuned, summary = mixed(tune={"metric": "dice"})
+    assert tuned["final"]["thresholds"][0] >= 0.4
+    by_image = [2 * half / (whole + half)] * 2 + [1] * 6
+    assert summary["metric_mean"] == pytest.approx(np.mean(by_image))
+
+    tuned, summary = mixed(tune={"metric": "pooled_dice"})
+    assert tuned["final"]["thresholds"][0] <= 0.3
+    hits, found, true = 2 * whole + 6 * small, 2 * whole + 12 * small, 2 * whole + 6 * small
+    assert summary["metric_mean"] == pytest.approx(2 * hits / (found + true))
+    assert summary["metric"] == "pooled_dice"
+    assert summary["metric_error"] > 0
+    assert summary["empty_mean"] == 0
+
+
+def test_a_grid_of_thresholds_goes_on_where_its_edge_is_best(mixed, capsys):
+    tuned, _ = mixed(tune={"metric": "pooled_dice", "class_threshold": [0.5, 0.6, 0.7]})
+    assert tuned["final"]["thresholds"] == [
+        0.3
+    ]  # two steps of .1 below; .35 is where the faint half is
+    assert "at_edge" not in tuned
+    assert "may lie beyond" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("best", "size", "told"), [(80, 80, []), (10**6, 110, ["min"])])
+def test_grids_of_sizes_go_on_too_and_tell_where_they_end(best, size, told):
+    """Of one class, which gains with every px up to the best size; the steps are of 10 px."""
+    axes = class_tuning.sizes_axis("class_min_size_px", [10]), class_tuning.sizes_axis("b", [0])
+    scores = np.array([min(s, best) - max(s - best, 0) for s in axes[0].values], float)
+    fit = class_tuning._best_sizes(scores[None, :, None], axes)
+    assert fit.choice == {"min_sizes": [size]}
+    assert list(fit.at_edge) == (["class_min_size_px"] if told else [])
+
+
+def test_the_background_is_scored_as_a_class_where_that_is_asked_for(mixed):
+    _, plain = mixed()
+    assert list(plain["per_class"]) == ["iris"]
+    tuned, summary = mixed(data={"score_background": True})
+    assert list(summary["per_class"]) == ["background", "iris"]
+    n = SHAPE[0] * SHAPE[1]
+    whole, half, small = 24 * 20, 24 * 10, 16
+    iris = [2 * half / (whole + half)] * 2 + [1] * 6
+    rest = [2 * (n - whole) / (n - whole + n - half)] * 2 + [1] * 6
+    assert tuned["final"]["thresholds"][0] >= 0.4
+    assert summary["per_class"]["background"]["mean"] == pytest.approx(np.mean(rest))
+    assert summary["mean"] == pytest.approx((np.mean(iris) + np.mean(rest)) / 2)
+    assert summary["metric_mean"] == pytest.approx(summary["mean"])
+    only = [(2 * (n - whole) / (2 * n - whole)), (2 * (n - small) / (2 * n - small))]
+    assert summary["empty_mean"] == pytest.approx((2 * only[0] + 6 * only[1]) / 8 / 2)
+
+
+def test_a_metric_of_volumes_is_tuned_by_its_stand_in_and_scored_by_itself(mixed):
+    tuned, summary = mixed(tune={"metric": "surface_dice"})  # every image is a volume of its own
+    assert tuned["final"]["thresholds"][0] >= 0.4
+    assert summary["metric"] == "surface_dice"
+    assert 0.5 < summary["metric_mean"] < 1
+    flat = np.zeros((2, *SHAPE), bool)
+    flat[0, :, :20] = flat[1, :, :10] = True
+    large = volumes.surface_dice([(flat[0][..., None], flat[1][..., None])])
+    assert summary["metric_mean"] == pytest.approx((2 * large[0] + 6) / 8)

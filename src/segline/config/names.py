@@ -22,11 +22,13 @@ GENERATED = {
     "tiny_classes": "folders",
 }
 
-# What competitions score by; metrics.objectives computes those that this project tunes and scores by.
-METRICS = (
-    *("map_iou", "f2_iou", "precision_iou", "dice", "pooled_dice"),
-    *("f05", "surface_dice", "dice_hausdorff", "ap_iou"),
+# What competitions score by; metrics.objectives computes them: those of objects, and of class masks.
+OBJECT_METRICS = ("map_iou", "f2_iou", "ap_iou")
+MASK_METRICS = (
+    *("dice", "dice_0", "dice_present", "pooled_dice", "iou", "pooled_iou", "f05"),
+    *("precision_iou", "surface_dice", "dice_hausdorff"),
 )
+METRICS = OBJECT_METRICS + MASK_METRICS
 
 # Each term of the loss and its class in the package nets.losses: names only, since that needs Keras.
 LOSS_TERMS = {

@@ -41,6 +41,13 @@ class TaskTable(Table):
     exclusive: bool = True
 
 
+class ScoredTask(TaskTable):
+    """The same with how it is scored, of which no net depends."""
+
+    score_background: bool = False
+    volume: str = ""
+
+
 class Training(Fitting):
     """`Fitting` and the ids of the images that are not trained on."""
 
@@ -74,7 +81,7 @@ class TuneStage(Tune):
     """params/tune.json: the grids, and what they are searched on."""
 
     unseen: tuple[str, ...] = ()
-    task: TaskTable = TaskTable(name="instances")
+    task: ScoredTask = ScoredTask(name="instances")
     n_views: int = 1
 
 
@@ -128,7 +135,11 @@ def of(config: Config) -> list[Table]:
         TuneStage(
             **dict(config.tune) | {"metric": _metric(config)},
             unseen=config.train.without,
-            task=task,
+            task=ScoredTask(
+                **dict(task),
+                score_background=config.data.score_background,
+                volume=config.data.dialect.volume if config.data.dialect else "",
+            ),
             n_views=1 + len(config.predict.other_scales),
         ),
     ]

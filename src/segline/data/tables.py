@@ -11,7 +11,10 @@ import pandas as pd
 
 from segline.base.errors import UserError
 from segline.base.files import read_csv, read_image, read_json
+from segline.config import stages
 from segline.config.places import DataFiles
+from segline.config.tables import Data
+from segline.config.tables.dialect import Dialect
 
 IMAGE_COLUMNS = (
     *("image_id", "split", "image", "labels", "height", "width", "n_objects"),
@@ -31,6 +34,12 @@ def shapes(images: pd.DataFrame) -> dict[str, tuple[int, int]]:
     """Height and width of each image."""
     sides = zip(images["height"].astype(int), images["width"].astype(int), strict=True)
     return dict(zip(images["image_id"], sides, strict=True))
+
+
+def described(images: Path) -> Dialect | None:
+    """What the competition's own CSVs look like, if images.csv was made of a download by a dialect."""
+    settings = DataFiles(images.parent).settings
+    return stages.read(settings, Data).described if settings.exists() else None
 
 
 def read_folds(images: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -186,13 +186,18 @@ def true_ious(counts: Overlap, threshold: float = 0.5) -> NDArray[np.float64]:
     >>> true_ious(overlap([[1, 1, 1, 2]], [[1, 1, 0, 2]])).round(3)
     array([0.667, 1.   ])
     """
+    a, b, shared = matches(counts, threshold)
+    return shared / (counts.true_sizes[a] + counts.pred_sizes[b] - shared)
+
+
+def matches(counts: Overlap, threshold: float = 0.5) -> NDArray[np.int64]:
+    """The pairs that match, (3, n_matches): true label, predicted label, shared pixels; as `true_ious`."""
     if not 0.5 <= threshold <= 1:
         raise ValueError(f"matches are unique from 0.5 to 1, found {threshold}")
     numerators, denominators = _fractions((float(threshold),))
     a, b, shared = counts.pairs
     union = counts.true_sizes[a] + counts.pred_sizes[b] - shared
-    good = denominators[0] * shared > numerators[0] * union
-    return shared[good] / union[good]
+    return counts.pairs[:, denominators[0] * shared > numerators[0] * union]
 
 
 @dataclass(frozen=True)

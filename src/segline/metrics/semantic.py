@@ -51,6 +51,19 @@ def channel_confusion(true: ArrayLike, pred: ArrayLike) -> NDArray[np.int64]:
     return np.stack([confusion(*(image[..., c] for image in pair), n_classes=2) for c in channels])
 
 
+def one_against_rest(matrix: ArrayLike) -> NDArray[np.float64]:
+    """Of counts (..., K, K) those of each class against all others, (..., K, 2, 2).
+
+    >>> one_against_rest([[5, 1], [2, 3]]).tolist()
+    [[[3.0, 2.0], [1.0, 5.0]], [[5.0, 1.0], [2.0, 3.0]]]
+    """
+    hits, true_pixels, pred_pixels = _margins(matrix)
+    wrong, missed = pred_pixels - hits, true_pixels - hits
+    rest = true_pixels.sum(axis=-1, keepdims=True) - true_pixels - wrong
+    rows = np.stack([rest, wrong], axis=-1), np.stack([missed, hits], axis=-1)
+    return np.stack(rows, axis=-2)
+
+
 def _classes(image: ArrayLike, n_classes: int, name: str) -> NDArray[np.integer]:
     array = np.asarray(image)
     if array.dtype.kind not in "iub":

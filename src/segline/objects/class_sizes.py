@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segline.metrics.objectives import Masks
+from segline.metrics.objectives import MaskMetric
 from segline.objects import thresholds
-
-LEAST_GAIN = 1e-9  # sums of the same scores in another order differ by less
+from segline.objects.grids import LEAST_GAIN
 
 
 def cleaned(mask: np.ndarray, *, min_size_px: int, min_area_px: int) -> NDArray[np.bool_]:
@@ -64,12 +63,13 @@ def scores(
     masks: np.ndarray,
     sizes_px: Sequence[int],
     areas_px: Sequence[int],
-    metric: Masks,
-) -> NDArray[np.float64]:
-    """Of one image the metric of each class at each size and area, (C, S, A), from masks (H, W, C)."""
+    metric: MaskMetric,
+) -> NDArray:
+    """What the metric keeps of one image for each class, size and area, (C, S, A, ...), from masks
+    (H, W, C)."""
     channels = range(masks.shape[-1])
     counts = [size_counts(true[..., c], masks[..., c], sizes_px) for c in channels]
-    return metric(emptied(np.array(counts), areas_px))
+    return metric.kept(emptied(np.array(counts), areas_px))
 
 
 def best(mean: np.ndarray, start: tuple[int, ...]) -> tuple[int, ...]:

@@ -15,14 +15,24 @@ from segline.base.workers import pooled
 from segline.config.tables import Tune
 from segline.masks import classes as class_images
 from segline.masks.classes import Classes
-from segline.metrics import objectives, semantic
-from segline.objects import class_scales, class_sizes, maps, out_of_fold
+from segline.metrics import semantic
+from segline.metrics.objectives import MaskMetric
+from segline.objects import class_scales, class_sizes, grids, maps, out_of_fold
 from segline.objects import thresholds as tuning
 from segline.objects.class_decoder import ClassDecoder
+from segline.objects.grids import Axis
+from segline.objects.thresholds import Fit
+
+SIZES = ("class_min_size_px", "class_min_area_px")
+
+
+def sizes_axis(name: str, values: Sequence[int]) -> Axis:
+    """The sizes that are tried, 0 among them, with further ones."""
+    return grids.axis(name, sorted({0, *values}), low=0, high=np.inf, whole=True)
 
 
 def thresholds_by(
-    metric: str,
+    metric: MaskMetric,
     images: pd.DataFrame,
     parts: pd.Series,
     grid: Sequence[float],
@@ -31,48 +41,69 @@ def thresholds_by(
     areas: Sequence[int] = (0,),
     read: Callable[[str], np.ndarray] = read_labels,
 ) -> dict[str, Any]:
-    """`final` and `parts` of thresholds.json: of each channel the threshold of the best mean metric.
+    """`final` and `parts` of thresholds.json: of each channel the threshold of the best metric.
 
     It is chosen together with the area below which an image has nothing of the class, if that gains, since
-    both depend on each other. `read` gives the label image, of `classes`, at a path.
+    both depend on each other. `images` have a column `volume`; `read` gives the label image, of `classes`,
+    at a path.
     """
-    areas = sorted({0, *areas})
-    work = partial(
-        _scores_by_threshold, classes=classes, grid=grid, areas=areas, metric=metric, read=read
+    axes = (
+        grids.axis("class_threshold", grid, low=0, high=1, whole=False),
+        sizes_axis("class_min_area_px", areas),
     )
-    scores = np.array(pooled(work, out_of_fold.jobs(images)))  # (N, C, T, A)
-    return tuning.cross_fitted(parts, lambda rows: _best(scores[rows], grid))
+    work = partial(_kept_by_threshold, classes=classes, axes=axes, metric=metric, read=read)
+    kept = np.array(pooled(work, out_of_fold.jobs(images)))  # (N, C, T, A, ...)
+    volumes = images["volume"].to_numpy()
+    return tuning.cross_fitted(
+        parts, lambda rows: _best(_joined(metric, kept[rows], volumes[rows]), axes)
+    )
 
 
-def _scores_by_threshold(
+def _joined(metric: MaskMetric, kept: np.ndarray, volumes: np.ndarray) -> np.ndarray:
+    """The metric of images together, (C, ...); 1 where none of them counts, as nothing was wrong there."""
+    return np.nan_to_num(metric.joined(kept, list(volumes)), nan=1.0)
+
+
+def _kept_by_threshold(
     job: tuple[str, str, list[Path]],
     classes: Classes,
-    grid: Sequence[float],
-    areas: Sequence[int],
-    metric: str,
+    axes: tuple[Axis, Axis],
+    metric: MaskMetric,
     read: Callable[[str], np.ndarray],
 ) -> np.ndarray:
-    """The metric of one image for each channel, threshold and smallest area, (C, T, A)."""
+    """What the metric keeps of one image for each channel, threshold and smallest area, (C, T, A, ...)."""
     image_id, labels_path, map_paths = job
     truth = read(labels_path)
     known = class_images.known(truth, classes)
     masks = class_images.masks(truth[known], classes)
     probs = maps.read_mean(map_paths, image_id)[known]
     counts = [semantic.level_counts(masks[..., c], probs[..., c]) for c in range(masks.shape[-1])]
-    at = semantic.at_thresholds(np.array(counts), grid)
-    return objectives.of_masks(metric)[1](class_sizes.emptied(at, areas))
+    thresholds, areas = axes[0].values, [int(area) for area in axes[1].values]
+    return metric.kept(
+        class_sizes.emptied(semantic.at_thresholds(np.array(counts), thresholds), areas)
+    )
 
 
-def _best(scores: np.ndarray, grid: Sequence[float]) -> dict[str, Any]:
-    """The threshold of each channel from scores (N, C, T, A): that of the flattest high mean.
+def _best(scores: np.ndarray, axes: tuple[Axis, Axis]) -> Fit:
+    """The threshold of each channel from scores (C, T, A): that of the flattest high one.
 
     The area comes later (`with_sizes`); here it only lets a threshold win that needs one.
     """
-    chosen = []
-    for mean in scores.mean(axis=0):
-        alone = (tuning.flattest(mean[:, 0])[0], 0)
-        chosen.append(float(grid[class_sizes.best(mean, alone)[0]]))
-    return {"thresholds": chosen}
+
+    def choose(values: np.ndarray) -> tuple[int, ...]:
+        alone = (tuning.flattest(values[:, 0])[0], 0)
+        return class_sizes.best(values, alone)
+
+    found = [grids.search(axes, grids.within(each), choose) for each in scores]
+    chosen = [float(axes[0].values[place[0]]) for place, _ in found]
+    return Fit({"thresholds": chosen}, _edges(found, axes[0].name))
+
+
+def _edges(
+    found: Sequence[tuple[tuple[int, ...], tuple[str, ...]]], *names: str
+) -> tuple[str, ...]:
+    """Those of the axes `names` whose end a class lies at."""
+    return tuple(name for name in names if any(name in at_edge for _, at_edge in found))
 
 
 def with_sizes(
@@ -81,33 +112,37 @@ def with_sizes(
     parts: pd.Series,
     settings: Tune,
     classes: Classes,
-    metric: str,
+    metric: MaskMetric,
 ) -> dict[str, Any]:
     """`final` and `parts` with smallest sizes where those gain, each from the images it may see."""
-    grids = settings.class_min_size_px, settings.class_min_area_px
+    axes = tuple(sizes_axis(name, getattr(settings, name)) for name in SIZES)
 
-    def sized(choice: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    def sized(choice: dict[str, Any], rows: np.ndarray) -> Fit:
         decoder = ClassDecoder(classes, **choice)
-        work = partial(_size_scores, decoder=decoder, grids=grids, metric=metric)
-        scores = np.array(pooled(work, out_of_fold.jobs(images[rows])))  # (N, C, S, A)
-        return choice | _best_sizes(scores.mean(axis=0), grids)
+        work = partial(_kept_by_size, decoder=decoder, axes=axes, metric=metric)
+        kept = np.array(pooled(work, out_of_fold.jobs(images[rows])))  # (N, C, S, A, ...)
+        sizes = _best_sizes(_joined(metric, kept, images["volume"].to_numpy()[rows]), axes)
+        return sizes._replace(choice=choice | sizes.choice)
 
+    final = sized(found["final"], tuning.fitted_on(parts, "final"))
+    edges = [*found.get("at_edge", ()), *final.at_edge]
     return {
-        "final": sized(found["final"], tuning.fitted_on(parts, "final")),
+        "final": final.choice,
         "parts": {
-            name: sized(choice, tuning.fitted_on(parts, name))
+            name: sized(choice, tuning.fitted_on(parts, name)).choice
             for name, choice in found["parts"].items()
         },
+        **({"at_edge": edges} if edges else {}),
     }
 
 
-def _size_scores(
+def _kept_by_size(
     job: tuple[str, str, list[Path]],
     decoder: ClassDecoder,
-    grids: tuple[Sequence[int], Sequence[int]],
-    metric: str,
+    axes: Sequence[Axis],
+    metric: MaskMetric,
 ) -> np.ndarray:
-    """The metric of one image for each class, smallest piece and smallest area, (C, S, A)."""
+    """What the metric keeps of one image for each class, smallest piece and area, (C, S, A, ...)."""
     image_id, labels_path, map_paths = job
     truth = read_labels(labels_path)
     known = class_images.known(truth, decoder.classes)[..., None]
@@ -115,30 +150,36 @@ def _size_scores(
     found = (
         class_images.masks(decoder(maps.read_mean(map_paths, image_id)), decoder.classes) & known
     )
-    sizes, areas = (sorted({0, *grid}) for grid in grids)
-    return class_sizes.scores(true, found, sizes, areas, objectives.of_masks(metric)[1])
+    sizes, areas = ([int(value) for value in axis.values] for axis in axes)
+    return class_sizes.scores(true, found, sizes, areas, metric)
 
 
-def _best_sizes(
-    mean: np.ndarray, grids: tuple[Sequence[int], Sequence[int]]
-) -> dict[str, list[int]]:
-    """The smallest piece and area of each class from mean scores (C, S, A), those of 0 left out."""
-    sizes, areas = (sorted({0, *grid}) for grid in grids)
-    chosen = [class_sizes.best(each, (0, 0)) for each in mean]
+def _best_sizes(scores: np.ndarray, axes: Sequence[Axis]) -> Fit:
+    """The smallest piece and area of each class from scores (C, S, A), those of 0 left out."""
+    chosen = [
+        grids.search(axes, grids.within(each), lambda values: class_sizes.best(values, (0, 0)))
+        for each in scores
+    ]
+    sizes, areas = axes
     found = {
-        "min_sizes": [int(sizes[s]) for s, _ in chosen],
-        "min_areas": [int(areas[a]) for _, a in chosen],
+        "min_sizes": [int(sizes.values[s]) for (s, _), _ in chosen],
+        "min_areas": [int(areas.values[a]) for (_, a), _ in chosen],
     }
-    return {key: values for key, values in found.items() if any(values)}
+    kept = {key: values for key, values in found.items() if any(values)}
+    return Fit(kept, _edges(chosen, *SIZES))
 
 
-def scales_by_dice(images: pd.DataFrame, parts: pd.Series, grid: Sequence[float]) -> dict[str, Any]:
-    """`final` and `parts` of thresholds.json: the classes' factors of the best mean Dice."""
+def scales_by(
+    metric: MaskMetric, images: pd.DataFrame, parts: pd.Series, grid: Sequence[float]
+) -> dict[str, Any]:
+    """`final` and `parts` of thresholds.json: the classes' factors of the best metric."""
     found = pooled(_distinct_pixels, out_of_fold.jobs(images))
+    volumes = images["volume"].to_numpy()
 
-    def fitted(rows: np.ndarray) -> dict[str, Any]:
+    def fitted(rows: np.ndarray) -> Fit:
         chosen = [pixels for pixels, row in zip(found, rows, strict=True) if row]
-        return {"scales": class_scales.best(class_scales.together(chosen), grid)}
+        pixels = class_scales.together(chosen)
+        return class_scales.best(pixels, grid, metric, volumes=list(volumes[rows]))
 
     return tuning.cross_fitted(parts, fitted)
 

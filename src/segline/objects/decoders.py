@@ -14,7 +14,7 @@ import pandas as pd
 from segline.base.errors import UserError
 from segline.base.files import read_json, replacing, store_array
 from segline.masks.targets import Channel
-from segline.objects import second_stage
+from segline.objects import maps, second_stage
 from segline.objects import thresholds as tuning
 from segline.objects.forest import Forest
 
@@ -57,6 +57,18 @@ class ObjectDecoder(NamedTuple):
             return chosen(self.candidates(probs), cutoff=self.cutoff)
         labels = self(probs)
         return labels, np.full(int(labels.max(initial=0)), np.nan)
+
+    def with_confidences(self, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The label image and how sure its objects 1..n are, (n,) in 0..1.
+
+        That is the second stage's promise, without one the mean probability of foreground.
+        """
+        labels, promised = self.with_promises(probs)
+        if self.forests:
+            return labels, np.asarray(promised, np.float64)
+        pixels = np.bincount(labels.ravel())[1:]
+        sums = np.bincount(labels.ravel(), weights=maps.foreground(probs).ravel())[1:]
+        return labels, sums / pixels / 255
 
     def candidates(self, probs: np.ndarray) -> list[Candidate]:
         """The `segmentations` with what their objects promise."""

@@ -12,9 +12,9 @@ import pandas as pd
 from segline.config.tables import Tune
 from segline.masks import watershed
 from segline.masks.targets import Channel
-from segline.metrics import instances as metrics
-from segline.metrics.objectives import Objects
-from segline.objects import maps
+from segline.metrics.objectives import OF_OBJECTS, ObjectMetric
+from segline.objects import grids, maps
+from segline.objects.grids import Axis, Window
 
 UNSEEN = "unseen"
 SURFACES = {"body": Channel.BODY, "distance": Channel.DISTANCE}
@@ -28,9 +28,22 @@ class Thresholds(NamedTuple):
     min_size_px: int
 
 
-def axes(tune: Tune) -> dict[str, Sequence[float]]:
-    """The values that are tried of each of `Thresholds`."""
-    return {name: getattr(tune, name) for name in Thresholds._fields}
+class Fit(NamedTuple):
+    """What is chosen, an entry of thresholds.json, and the names of grids that end where it lies."""
+
+    choice: dict[str, Any]
+    at_edge: tuple[str, ...] = ()
+
+
+def axes(tune: Tune) -> tuple[Axis, ...]:
+    """The values that are tried of each of `Thresholds`, with further ones."""
+    high = {"min_size_px": np.inf}
+    return tuple(
+        grids.axis(
+            name, getattr(tune, name), low=0, high=high.get(name, 1), whole=name == "min_size_px"
+        )
+        for name in Thresholds._fields
+    )
 
 
 def options(tune: Tune) -> dict[str, Any]:
@@ -38,10 +51,12 @@ def options(tune: Tune) -> dict[str, Any]:
     return {"fill_holes": tune.fill_holes, "surface": tune.surface}
 
 
-def grid(axes: dict[str, Sequence[float]]) -> list[Thresholds]:
-    """All combinations of the three axes, the last one changing fastest."""
-    axis = [axes[name] for name in Thresholds._fields]
-    return [Thresholds(seed, fore, int(size)) for seed, fore, size in itertools.product(*axis)]
+def grid(axes: Sequence[Axis], windows: Sequence[Window]) -> list[Thresholds]:
+    """All combinations of the values in a window of each axis, the last one changing fastest."""
+    tried = [
+        axis.values[first : last + 1] for axis, (first, last) in zip(axes, windows, strict=True)
+    ]
+    return [Thresholds(seed, fore, int(size)) for seed, fore, size in itertools.product(*tried)]
 
 
 def instances(
@@ -69,23 +84,49 @@ def grid_scores(
     truth: np.ndarray,
     probs: np.ndarray,
     choices: Sequence[Thresholds],
-    measure: Objects = metrics.precision,
+    metric: ObjectMetric = OF_OBJECTS["map_iou"],
     **options: Any,
 ) -> np.ndarray:
-    """Mean over IoU thresholds of one image under each choice, (len(choices),) float; mAP by default."""
+    """What the metric keeps of one image under each choice, (len(choices), ...); mAP by default."""
     found = (instances(probs, choice, **options) for choice in choices)
-    return np.array([measure(*metrics.match_counts(truth, each)).mean() for each in found])
+    return np.array([metric.kept(truth, each) for each in found])
 
 
-def best(scores: np.ndarray, axes: dict[str, Sequence[float]]) -> Thresholds:
-    """The choice of the flattest high score.
+class Tried:
+    """What a metric keeps of N images under the choices tried so far; others are made when asked for.
 
-    `scores` (n_images, n_choices) are those of `grid(axes)`. Each choice is judged by the mean of its
-    own score and those of its neighbours on the grid: a broad optimum transfers, a sharp one does not.
+    `make` gives (N, n, ...) for n choices.
     """
-    shape = tuple(len(axes[name]) for name in Thresholds._fields)
-    mean = scores.mean(axis=0).reshape(shape)
-    return grid(axes)[int(np.ravel_multi_index(flattest(mean), shape))]
+
+    def __init__(
+        self, axes: Sequence[Axis], make: Callable[[list[Thresholds]], np.ndarray]
+    ) -> None:
+        self.axes, self._make = axes, make
+        self._kept: dict[Thresholds, np.ndarray] = {}
+
+    def within(self, windows: Sequence[Window]) -> np.ndarray:
+        """(N, n, ...) for the n choices of `grid` in these windows."""
+        choices = grid(self.axes, windows)
+        new = [choice for choice in choices if choice not in self._kept]
+        if new:
+            self._kept |= dict(zip(new, np.moveaxis(self._make(new), 1, 0), strict=True))
+        return np.stack([self._kept[choice] for choice in choices], axis=1)
+
+
+def best(tried: Tried, metric: ObjectMetric, rows: np.ndarray) -> Fit:
+    """The choice of the flattest high score on the images `rows` (N,) bool.
+
+    Each choice is judged by the mean of its own score and those of its neighbours on the grid: a broad
+    optimum transfers, a sharp one does not. Where it lies at an edge the grid goes on.
+    """
+
+    def evaluate(windows: tuple[Window, ...]) -> np.ndarray:
+        shape = [last - first + 1 for first, last in windows]
+        return metric.joined(tried.within(windows)[rows]).reshape(shape)
+
+    place, at_edge = grids.search(tried.axes, evaluate, flattest)
+    (choice,) = grid(tried.axes, [(i, i) for i in place])
+    return Fit(choice._asdict(), at_edge)
 
 
 def flattest(values: np.ndarray) -> tuple[int, ...]:
@@ -135,9 +176,12 @@ def fitted_on(part_names: pd.Series, part: str) -> np.ndarray:
     return (~part_names.isin([part, UNSEEN])).to_numpy()
 
 
-def cross_fitted(part_names: pd.Series, fit: Callable[[np.ndarray], Any]) -> dict[str, Any]:
-    """What `fit` makes of the rows (N,) bool that it may see: `final`, and in `parts` one for each part."""
-    return {
-        "final": fit(fitted_on(part_names, "final")),
-        "parts": {name: fit(fitted_on(part_names, name)) for name in np.unique(part_names)},
-    }
+def cross_fitted(part_names: pd.Series, fit: Callable[[np.ndarray], Fit]) -> dict[str, Any]:
+    """What `fit` makes of the rows (N,) bool that it may see: `final`, and in `parts` one for each part.
+
+    Where the final choice lies at the end of a grid, `at_edge` names that.
+    """
+    final = fit(fitted_on(part_names, "final"))
+    parts = {name: fit(fitted_on(part_names, name)).choice for name in np.unique(part_names)}
+    edges = {"at_edge": list(final.at_edge)} if final.at_edge else {}
+    return {"final": final.choice, "parts": parts, **edges}

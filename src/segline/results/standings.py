@@ -8,8 +8,12 @@ from typing import Any, NamedTuple
 
 from segline.base.checksums import sha256
 from segline.base.errors import UserError
-from segline.base.files import read_csv, read_json
-from segline.submission import classes, instances
+from segline.base.files import read_json
+from segline.config.places import DataFiles
+from segline.config.tables.dialect import Dialect
+from segline.data.tables import described, read_images, shapes
+from segline.metrics import objectives
+from segline.submission import classes, dialect, instances, rows, scored
 
 # Public scores on DSB2018 stage1_test (65 images), mean average precision over IoU .50-.95.
 PUBLIC_STAGE1 = {
@@ -39,7 +43,8 @@ def official(submissions: Path) -> dict[str, dict[str, float]]:
 
 class Standing(NamedTuple):
     """One CSV: `dataset` is None if no data set made here has its ids; `result` is its score where
-    a solution exists; `cv` its cross-validated figures; `fault` why it cannot be scored."""
+    a solution exists, by `metric` in words; `cv` its cross-validated figures; `fault` why it cannot be
+    scored."""
 
     name: str
     dataset: str | None
@@ -48,33 +53,93 @@ class Standing(NamedTuple):
     result: dict[str, Any] | None
     cv: dict[str, Any] | None
     fault: str | None
+    metric: str = ""
+
+    @property
+    def cross_validated(self) -> tuple[str, float | None, float | None]:
+        """The metric of the cross-validated figure in words, the figure and its error."""
+        cv = self.cv or {}
+        if cv.get("metric_mean") is not None:
+            return title(cv["metric"]), cv["metric_mean"], cv["metric_error"]
+        usual = ("map_iou" if "per_threshold" in cv else "dice") if cv else ""
+        return title(usual), cv.get("mean"), cv.get("standard_error")
+
+
+class DataSet(NamedTuple):
+    """What tells whose a CSV is: the images of the sample submission, and how it is read."""
+
+    folder: DataFiles
+    image_ids: set[str]
+    dialect: Dialect | None
+
+    def ids(self, path: Path) -> list[str]:
+        """The images of a CSV, each once; UserError if it is none of this set's kind."""
+        if self.dialect is None:
+            return list(instances.read(path))
+        return dialect.image_ids(rows.read(path), self.dialect, path)
+
+
+def title(metric: str) -> str:
+    """A metric in words, by its name; empty for an empty one."""
+    known = objectives.OF_OBJECTS | objectives.OF_MASKS
+    return known[metric].title if metric in known else metric
 
 
 def standings(submissions: Path, interim: Path) -> list[Standing]:
     """Every CSV of `submissions`, against the data sets below `interim`, by name."""
-    samples = {
-        path.parent.name: set(read_csv(path, instances.COLUMNS, dtype=str)["ImageId"])
+    sets = [
+        _data_set(DataFiles(path.parent))
         for path in sorted(interim.glob("*/sample_submission.csv"))
-    }
-    return [_standing(path, samples, interim) for path in sorted(submissions.glob("*.csv"))]
+    ]
+    return [_standing(path, sets) for path in sorted(submissions.glob("*.csv"))]
 
 
-def _standing(path: Path, samples: dict[str, set[str]], interim: Path) -> Standing:
+def _data_set(folder: DataFiles) -> DataSet:
+    way = described(folder.images)
+    made = DataSet(folder, set(), way)
+    return made._replace(image_ids=set(made.ids(folder.sample)))
+
+
+def _standing(path: Path, sets: list[DataSet]) -> Standing:
     cv_path = path.with_suffix(".json")
     cv = read_json(cv_path) if cv_path.exists() else None
-    try:
-        found = list(instances.read(path))
-    except UserError as error:
-        return Standing(path.stem, None, 0, [], None, cv, str(error))
-    dataset = max(samples, key=lambda name: len(samples[name].intersection(found)), default=None)
-    if dataset is None or not samples[dataset].intersection(found):
-        return Standing(path.stem, None, len(found), [], None, cv, None)
-    foreign = [image_id for image_id in found if image_id not in samples[dataset]]
-    result, fault = None, None
-    solution = interim / dataset / "solution.csv"
-    if solution.exists():
+    owner, found, fault = _owner(path, sets)
+    if owner is None:
+        return Standing(path.stem, None, len(found), [], None, cv, fault)
+    foreign = [image_id for image_id in found if image_id not in owner.image_ids]
+    result, metric, fault = None, "", None
+    if owner.folder.solution.exists():
         try:
-            result = classes.scored(path, solution)
+            result, metric = _scored(path, owner)
         except UserError as error:
             fault = str(error)
-    return Standing(path.stem, dataset, len(found), foreign, result, cv, fault)
+    name = owner.folder.folder.name
+    return Standing(path.stem, name, len(found), foreign, result, cv, fault, metric)
+
+
+def _owner(path: Path, sets: list[DataSet]) -> tuple[DataSet | None, list[str], str | None]:
+    """The set that shares most images with a CSV, those of the CSV, and why nobody can read it."""
+    best: tuple[DataSet | None, list[str], str | None] = None, [], None
+    shared, fault = 0, None
+    for each in sets or [DataSet(DataFiles(path.parent), set(), None)]:
+        try:
+            found = each.ids(path)
+        except UserError as error:
+            fault = fault or str(error)
+            continue
+        if (n := len(each.image_ids.intersection(found))) > shared:
+            best, shared = (each, found, None), n
+        elif not best[1]:
+            best = None, found, None
+    return best if best[1] else (None, [], fault)
+
+
+def _scored(path: Path, owner: DataSet) -> tuple[dict[str, Any], str]:
+    """A CSV's score against its set's solution, and the metric in words."""
+    solution = owner.folder.solution
+    if owner.dialect is not None:
+        sizes = shapes(read_images(owner.folder.images))
+        result = scored.score(path, solution, owner.dialect, sizes)
+        return result, title(result["metric"])
+    result = classes.scored(path, solution)
+    return result, title("map_iou" if "per_threshold" in result else "dice")

@@ -3,22 +3,77 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from segline.base.console import console
+from segline.base.errors import UserError
 from segline.base.files import write_json
+from segline.config import read
+from segline.config.tables.built_in import built_in
+from segline.config.tables.dialect import Dialect
+from segline.data.tables import described, read_images, shapes
 from segline.metrics import instances as metrics
+from segline.metrics import objectives
 from segline.submission import classes
+from segline.submission import scored as in_dialect
 
 
-def run(submission: Path, solution: Path, json: Path | None = None) -> None:
+def run(
+    submission: Path,
+    solution: Path,
+    json: Path | None = None,
+    dialect: str = "",
+    images: Path | None = None,
+) -> None:
     """Score a submission CSV against a solution CSV: mean, and into `json` all figures.
 
-    Of instances, and of binary masks, one an image, the mean is the mAP of IoU; the latter have Dice and
-    IoU too. With ClassId it is the mean Dice.
+    With `dialect`, the name of a built-in one or a config, or with the `images` of a set read by one, both
+    are in the competition's own way and the score is by its metric; sizes are those of `images`
+    (images.csv), of columns Height and Width of the solution, or the dialect's. Else, of instances, and of
+    binary masks, one an image, the mean is the mAP of IoU; the latter have Dice and IoU too. With ClassId
+    it is the mean Dice.
     """
-    result = classes.scored(submission, solution)
+    way = _named(dialect) if dialect else described(images) if images else None
+    if way is None or way.source != "dialect":
+        result = classes.scored(submission, solution)
+        _show(submission, result)
+    else:
+        sizes = shapes(read_images(images)) if images else None
+        result = in_dialect.score(submission, solution, way, sizes)
+        _show_metric(submission, result)
     if json:
         write_json(json, result)
+
+
+def _named(name: str) -> Dialect:
+    """The dialect that is built in by that name, or that of a config."""
+    if name.endswith(".toml"):
+        found = read.load(name).data.dialect
+        if found is None:
+            raise UserError(f"{name}: no data.dialect; name a built-in one: --dialect SLUG")
+        return found
+    try:
+        return Dialect.model_validate(built_in(name))
+    except ValueError as error:
+        raise UserError(f"--dialect: {error}") from None
+
+
+def _show_metric(submission: Path, result: dict[str, Any]) -> None:
+    name = result["metric"]
+    metric = objectives.OF_OBJECTS.get(name) or objectives.OF_MASKS[name]
+    mean, empty = (_figure(result[key]) for key in ("mean", "empty_mean"))
+    console.print(f"{submission}: {metric.title} {mean} on {result['n_images']} images")
+    if len(result.get("per_class", {})) > 1:
+        parts = (f"{name} {_figure(value)}" for name, value in result["per_class"].items())
+        console.print("  " + ", ".join(parts))
+    console.print(f"  without any mask it would be {empty}")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _show(submission: Path, result: dict[str, Any]) -> None:
     figures = {"Dice": "dice", "IoU": "iou"} | (
         {"mAP": "mean"} if "per_threshold" in result else {}
     )

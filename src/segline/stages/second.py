@@ -15,7 +15,7 @@ from segline.base.files import read_json, read_labels
 from segline.base.workers import pooled
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
-from segline.metrics import instances as metrics
+from segline.metrics import objectives
 from segline.objects import decoders, maps, out_of_fold, second_stage, thresholds
 from segline.objects.decoders import ObjectDecoder
 from segline.objects.forest import Forest
@@ -44,10 +44,11 @@ def run(run: RunFiles) -> None:
         name: decoder._replace(forests=_fitted(examples, thresholds.fitted_on(table["part"], name)))
         for name, decoder in plain.items()
     }
-    cutoffs = settings.second_cutoff
-    scores = np.array(pooled(partial(_scores, judged=judged, cutoffs=cutoffs), jobs))
+    cutoffs, metric = settings.second_cutoff, objectives.of_objects(settings.metric)
+    work = partial(_scores, judged=judged, cutoffs=cutoffs, metric=metric)
+    kept = np.array(pooled(work, jobs))
     chosen = {
-        name: cutoffs[int(scores[thresholds.fitted_on(table["part"], name)].mean(axis=0).argmax())]
+        name: cutoffs[int(metric.joined(kept[thresholds.fitted_on(table["part"], name)]).argmax())]
         for name in plain
     }
     decoders.write_second(
@@ -89,10 +90,15 @@ def _fitted(examples: list[list[Example]], chosen: np.ndarray) -> tuple[Forest, 
     return tuple(second_stage.fit(*example) for example in by_view)
 
 
-def _scores(job: tuple, judged: dict[str, ObjectDecoder], cutoffs: Sequence[float]) -> list[float]:
-    """mAP of one image at each cutoff, judged by the regressors of its part."""
+def _scores(
+    job: tuple,
+    judged: dict[str, ObjectDecoder],
+    cutoffs: Sequence[float],
+    metric: objectives.ObjectMetric,
+) -> list[np.ndarray]:
+    """What the metric keeps of one image at each cutoff, judged by the regressors of its part."""
     image_id, labels_path, map_paths, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
     candidates = judged[part].candidates(probs)
     found = [decoders.chosen(candidates, cutoff=cutoff)[0] for cutoff in cutoffs]
-    return [metrics.map_iou(truth, labels) for labels in found]
+    return [metric.kept(truth, labels) for labels in found]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from segline.config.tables import Data
 from segline.data.tables import read_images, shapes
 from segline.masks.classes import of_data
 from segline.objects import maps
+from segline.objects.decoders import ObjectDecoder
 from segline.submission import dialect
 from segline.submission import instances as submission
 from segline.submission.rows import read
@@ -33,7 +35,7 @@ def run(run: RunFiles, out: Path) -> None:
     sample, paths = run.data.sample, run.judged_maps("test")
     settings = run.settings(Data)
     wanted = _wanted(sample, settings)
-    found = ((image_id, decoder(maps.read_mean(paths, image_id))) for image_id in wanted)
+    found = (_found(image_id, decoder, maps.read_mean(paths, image_id)) for image_id in wanted)
     sizes = shapes(read_images(run.data.images))
     with replacing(out) as written:
         rows = _rows(found, sample, settings, task)
@@ -47,6 +49,13 @@ def run(run: RunFiles, out: Path) -> None:
     console.print(f"wrote {out}: {valid}")
 
 
+def _found(image_id: str, decoder: Any, probs: np.ndarray) -> dialect.Found:
+    """An image's labels, and of objects how sure they are."""
+    if isinstance(decoder, ObjectDecoder):
+        return image_id, *decoder.with_confidences(probs)
+    return image_id, decoder(probs)
+
+
 def _wanted(sample: Path, settings: Data) -> list[str]:
     """The images of the sample submission, each once, in its order."""
     if settings.described:
@@ -54,10 +63,8 @@ def _wanted(sample: Path, settings: Data) -> list[str]:
     return list(dict.fromkeys(read_csv(sample, submission.COLUMNS, dtype=str)["ImageId"]))
 
 
-def _rows(
-    found: Iterable[tuple[str, np.ndarray]], sample: Path, settings: Data, task: Task
-) -> pd.DataFrame:
+def _rows(found: Iterable[dialect.Found], sample: Path, settings: Data, task: Task) -> pd.DataFrame:
     """The submission, in the competition's way if a dialect says which."""
     if settings.described:
         return dialect.table(found, read(sample), settings.described, of_data(settings))
-    return task.submission(found)
+    return task.submission((each[0], each[1]) for each in found)

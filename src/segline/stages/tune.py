@@ -24,7 +24,12 @@ def run(run: RunFiles) -> None:
     except ValueError as error:
         raise UserError(f"{run.name}: {error}; train more folds (train.folds)") from None
     tuned = task.tuned(table, parts, settings)
+    at_edge = tuned.pop("at_edge", [])
     write_json(run.thresholds, tuned | {"unseen": settings.unseen, "n_images": len(table)})
     console.print(f"tuned on {len(table)} out-of-fold images: {task.words(tuned['final'])}")
     for part, choice in tuned["parts"].items():
         console.print(f"  without {part}: {task.words(choice)}")
+    for name in at_edge:
+        console.print(
+            f"  the best tune.{name} may lie beyond all that was tried; give a wider grid"
+        )

@@ -8,8 +8,7 @@ from segline.base.console import console
 from segline.config import stages
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
-from segline.config.tables.dialect import Dialect
-from segline.data.tables import read_images, shapes
+from segline.data.tables import described, read_images, shapes
 from segline.results.cost import needed
 from segline.submission import classes, dialect, instances
 
@@ -25,18 +24,11 @@ def run(
         needed(submission, run, "make submit")
         needed(sample, run, "make data", trains=False)
     sizes = shapes(read_images(images)) if images else None
-    described = _dialect(images)
-    if described:
-        console.print(f"{submission}: {dialect.checked(submission, sample, described, sizes)}")
+    if images and (way := described(images)):
+        console.print(f"{submission}: {dialect.checked(submission, sample, way, sizes)}")
         return
     module = classes if _is_of_classes(sample, images) else instances
     console.print(f"{submission}: {module.checked(submission, sample, sizes)}")
-
-
-def _dialect(images: Path | None) -> Dialect | None:
-    """What the competition's own submission looks like, if the images were read by a dialect."""
-    settings = DataFiles(images.parent).settings if images else None
-    return stages.read(settings, Data).described if settings and settings.exists() else None
 
 
 def _is_of_classes(sample: Path, images: Path | None) -> bool:

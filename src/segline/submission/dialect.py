@@ -17,6 +17,7 @@ from segline.submission import rows
 from segline.submission.rows import Row
 
 Shapes = Mapping[str, tuple[int, int]]  # (H, W) by image
+Found = tuple[str, np.ndarray] | tuple[str, np.ndarray, np.ndarray]
 Key = tuple[str, int]  # image and class; 0 in sets of objects
 
 
@@ -45,7 +46,7 @@ def image_ids(table: pd.DataFrame, dialect: Dialect, where: object) -> list[str]
 
 
 def table(
-    found: Iterable[tuple[str, np.ndarray]],
+    found: Iterable[Found],
     sample: pd.DataFrame,
     dialect: Dialect,
     classes: Classes | None,
@@ -53,13 +54,14 @@ def table(
     """The submission of (image_id, label image) pairs: the sample's rows with masks in them.
 
     Label images (H, W) hold objects, or with `classes` classes. A row an object repeats the sample's row
-    of its image; an image (and class) without mask has `empty_written`, or no row.
+    of its image; an image (and class) without mask has `empty_written`, or no row. With a
+    third member, (n,), that is how sure the objects 1..n are, in 0..1; else it is 1.
     """
     columns = rows.columns_of(sample, dialect.submitted, "sample submission")
     cells = {
         (image_id, number): texts
-        for image_id, each in found
-        for number, texts in _cells(each, dialect, classes).items()
+        for image_id, each, *sure in found
+        for number, texts in _cells(each, dialect, classes, *sure).items()
     }
     listed = rows.of(sample, dialect.submitted, dialect, "sample submission")
     places: list[int] = []
@@ -76,7 +78,9 @@ def table(
     return sample.iloc[places].assign(**{columns.mask: masks}).reset_index(drop=True)
 
 
-def _cells(image: np.ndarray, dialect: Dialect, classes: Classes | None) -> dict[int, list[str]]:
+def _cells(
+    image: np.ndarray, dialect: Dialect, classes: Classes | None, sure: np.ndarray | None = None
+) -> dict[int, list[str]]:
     """The cells of one image by class number, without empty ones."""
     image = resize.nearest(image, dialect.size) if dialect.size else image
     coding = dialect.written_coding
@@ -84,7 +88,12 @@ def _cells(image: np.ndarray, dialect: Dialect, classes: Classes | None) -> dict
         objects = labels.split_components(image > 0) if classes else image
         texts = codecs.encode_labels(objects, coding)
         if dialect.joined and texts:
-            written = (dialect.object_written.replace("{mask}", text) for text in texts)
+            present = np.unique(objects[objects > 0])
+            known = np.ones(len(present)) if classes or sure is None else sure[present - 1]
+            written = (
+                dialect.object_written.replace(rows.CONFIDENCE, f"{c:.4f}").replace("{mask}", text)
+                for c, text in zip(known, texts, strict=True)
+            )
             texts = [dialect.joined.join(written)]
         return {0: texts}
     channels = class_images.masks(image, classes) if classes else (image > 0)[..., None]

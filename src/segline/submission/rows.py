@@ -15,6 +15,8 @@ from segline.base.files import read_csv
 from segline.config.tables.base import nearest
 from segline.config.tables.dialect import IMAGE_ENDING, Columns, Dialect, fields
 
+CONFIDENCE = "{confidence}"
+
 
 class Row(NamedTuple):
     """One row: the image's id as written and without ending, the class (0 in sets of objects), the mask."""
@@ -132,15 +134,33 @@ def apart(cell: str, dialect: Dialect) -> list[str]:
     """The masks of a cell that holds several objects."""
     if not dialect.joined:
         return [cell]
-    before, _, after = dialect.object_written.partition("{mask}")
+    before, _, after = dialect.object_written.replace(CONFIDENCE, "1").partition("{mask}")
     number = r"[-+.\deE]+"  # a class or a confidence may be another than ours
     around = [
         re.sub(r"\\?\d[\\.\d]*", lambda _: number, re.escape(text)) for text in (before, after)
     ]
-    words = cell.split(dialect.joined)
-    size = dialect.object_written.count(dialect.joined) + 1
-    parts = [dialect.joined.join(words[i : i + size]) for i in range(0, len(words), size)]
+    parts = _parts(cell, dialect)
     found = [
         re.fullmatch(f"{around[0]}(.*?){around[1]}", part.strip(), re.DOTALL) for part in parts
     ]
     return [match.group(1) if match else part for match, part in zip(found, parts, strict=True)]
+
+
+def _parts(cell: str, dialect: Dialect) -> list[str]:
+    """The objects of a cell as they are written."""
+    words = cell.split(dialect.joined)
+    size = dialect.object_written.count(dialect.joined) + 1
+    return [dialect.joined.join(words[i : i + size]) for i in range(0, len(words), size)]
+
+
+def confidences(cell: str, dialect: Dialect) -> list[float]:
+    """How sure the objects of a cell are, 1 where that is not written."""
+    if not dialect.joined or CONFIDENCE not in dialect.object_written:
+        return [1.0] * len(apart(cell, dialect))
+    before = re.escape(dialect.object_written.partition(CONFIDENCE)[0])
+    before = re.sub(r"\\?\d[\\.\d]*", r"[-+.\\deE]+", before)
+    found = [re.match(rf"{before}([-+.\deE]+)", part.strip()) for part in _parts(cell, dialect)]
+    try:
+        return [float(match.group(1)) if match else 1.0 for match in found]
+    except ValueError as error:
+        raise UserError(f"a confidence is no number: {error}") from None

@@ -1,4 +1,4 @@
-"""Instances: three classes with a border, watershed, and the competition's mAP of IoU."""
+"""Instances: three classes with a border, watershed, and the competition's metric of objects."""
 
 from __future__ import annotations
 
@@ -14,14 +14,27 @@ from rich.table import Table
 from segline.base.files import read_labels
 from segline.base.workers import pooled
 from segline.config.stages import TaskTable, TuneStage
+from segline.metrics import detections, objectives, outlines
 from segline.metrics import instances as metrics
-from segline.metrics import objectives
-from segline.metrics.intervals import clustered_error
+from segline.metrics.intervals import clustered_error, jackknife_error
+from segline.metrics.objectives import ObjectMetric
 from segline.objects import decoders, maps, out_of_fold, thresholds
 from segline.objects.decoders import ObjectDecoder
 from segline.submission import instances as submission
 
 PERCENT = [round(100 * t) for t in metrics.THRESHOLDS]
+
+
+# Columns of scores.csv beside mAP, means of which are in cv.json and below the table.
+QUALITIES = {
+    "panoptic": "PQ",
+    "recognition": "F1 at .50",
+    "matched_iou": "matched IoU",
+    "jaccard": "AJI",
+    "boundary_f1": "boundary F1",
+    "hausdorff_px": "Hausdorff, px",
+}
+Ranked = tuple[np.ndarray, np.ndarray]  # of an image's objects: whether right, and how sure
 
 
 class Instances:
@@ -31,16 +44,19 @@ class Instances:
 
     def __init__(self, table: TaskTable, metric: str = "") -> None:
         self.table = table
-        self.metric, self.measure = objectives.of_objects(metric)
+        self.metric = objectives.of_objects(metric)
 
     def tuned(self, images: pd.DataFrame, parts: pd.Series, settings: TuneStage) -> dict[str, Any]:
         """Thresholds of the watershed by the metric."""
-        axes, options = thresholds.axes(settings), thresholds.options(settings)
-        choices = thresholds.grid(axes)
-        score = partial(_grid_scores, choices=choices, options=options, metric=self.metric)
-        scores = np.array(pooled(score, out_of_fold.jobs(images)))
+        options, jobs = thresholds.options(settings), out_of_fold.jobs(images)
+
+        def made(choices: list[thresholds.Thresholds]) -> np.ndarray:
+            work = partial(_grid_scores, choices=choices, options=options, metric=self.metric)
+            return np.array(pooled(work, jobs))
+
+        tried = thresholds.Tried(thresholds.axes(settings), made)
         chosen = thresholds.cross_fitted(
-            parts, lambda rows: thresholds.best(scores[rows], axes)._asdict()
+            parts, lambda rows: thresholds.best(tried, self.metric, rows)
         )
         return chosen | {"options": options}
 
@@ -54,18 +70,38 @@ class Instances:
         self, images: pd.DataFrame, parts: pd.Series, by_part: Mapping[str, Any]
     ) -> tuple[pd.DataFrame, dict[str, Any]]:
         judged = zip(images.itertuples(index=False), parts, strict=True)
-        rows = pd.DataFrame(_row(image, part, by_part[part]) for image, part in judged)
-        return rows, summarise(rows) | self._by_metric(rows)
+        found = [_row(image, part, by_part[part]) for image, part in judged]
+        rows = pd.DataFrame([row for row, _ in found])
+        ranked = [each for _, each in found]
+        by_metric = self._by_rank(rows, ranked) if self.metric.of is None else self._by_metric(rows)
+        return rows, summarise(rows) | {"quality": _quality(rows)} | by_metric
 
     def _by_metric(self, rows: pd.DataFrame) -> dict[str, Any]:
         """The metric that was tuned by, and what a submission without any object would have."""
+        assert self.metric.of is not None
         tp, fp, fn = (rows[[f"{name}_{p}" for p in PERCENT]] for name in ("tp", "fp", "fn"))
-        values = self.measure(tp, fp, fn).mean(axis=1)
+        values = self.metric.of(tp, fp, fn).mean(axis=1)
         return {
-            "metric": self.metric,
+            "metric": self.metric.name,
             "metric_mean": float(values.mean()),
             "metric_error": clustered_error(values, rows["group"]),
             "empty_mean": float((rows["n_true"] == 0).mean()),
+        }
+
+    def _by_rank(self, rows: pd.DataFrame, ranked: Sequence[Ranked]) -> dict[str, Any]:
+        """The same of average precision, with all images' objects by confidence."""
+
+        def of(chosen: np.ndarray) -> float:
+            some = [each for each, use in zip(ranked, chosen, strict=True) if use]
+            right, confidences = (np.concatenate(each) for each in zip(*some, strict=True))
+            return detections.average_precision(right, confidences, int(n_true[chosen].sum()))
+
+        n_true = rows["n_true"].to_numpy()
+        return {
+            "metric": self.metric.name,
+            "metric_mean": of(np.ones(len(rows), bool)),
+            "metric_error": jackknife_error(rows["group"], of),
+            "empty_mean": float(not n_true.any()),
         }
 
     def summary_table(self, summary: Mapping[str, Any], title: str) -> Table:
@@ -86,11 +122,16 @@ class Instances:
         if summary.get("metric", "map_iou") != "map_iou":
             error = summary["metric_error"]
             shown = [f"{summary['metric_mean']:.4f}", "-" if error is None else f"{error:.3f}"]
-            table.add_row(summary["metric"], "", *shown, *[""] * len(PERCENT))
+            title = objectives.of_objects(summary["metric"]).title
+            table.add_row(title, "", *shown, *[""] * len(PERCENT))
         if "empty_mean" in summary:
             table.add_row(
                 "no object", "", f"{summary['empty_mean']:.4f}", *[""] * (len(PERCENT) + 1)
             )
+        table.add_section()
+        for key, value in summary.get("quality", {}).items():
+            cell = "-" if value is None else f"{value:.4f}"
+            table.add_row(QUALITIES[key], "", cell, *[""] * (len(PERCENT) + 1))
         return table
 
     def submission(self, found: Iterable[tuple[str, np.ndarray]]) -> pd.DataFrame:
@@ -108,27 +149,26 @@ def _grid_scores(
     job: tuple[str, str, list[Path]],
     choices: Sequence[thresholds.Thresholds],
     options: dict,
-    metric: str,
+    metric: ObjectMetric,
 ) -> np.ndarray:
-    """The metric of one image under every choice."""
+    """What the metric keeps of one image under every choice."""
     image_id, labels_path, map_paths = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
-    measure = objectives.of_objects(metric)[1]
-    return thresholds.grid_scores(truth, probs, choices, measure=measure, **options)
+    return thresholds.grid_scores(truth, probs, choices, metric=metric, **options)
 
 
-def _row(image: Any, part: str, decoder: ObjectDecoder) -> dict[str, Any]:
-    """Counts and score of one image."""
+def _row(image: Any, part: str, decoder: ObjectDecoder) -> tuple[dict[str, Any], Ranked]:
+    """Counts and scores of one image, and its objects."""
     probs = maps.read_mean(image.oof, image.image_id)
     truth = read_labels(image.labels)
-    found = decoder(probs)
+    found, confidences = decoder.with_confidences(probs)
     tp, fp, fn = metrics.match_counts(truth, found, metrics.THRESHOLDS)
     counts = {
         f"{name}_{percent}": int(value)
         for name, values in (("tp", tp), ("fp", fp), ("fn", fn))
         for percent, value in zip(PERCENT, values, strict=True)
     }
-    return {
+    row = {
         "image_id": image.image_id,
         "fold": image.fold,
         "part": part,
@@ -138,7 +178,29 @@ def _row(image: Any, part: str, decoder: ObjectDecoder) -> dict[str, Any]:
         "n_pred": int(found.max()),
         **counts,
         "ap": float(metrics.precision(tp, fp, fn).mean()),
+        **_qualities(truth, found),
     }
+    return row, (detections.matched(truth, found), confidences)
+
+
+def _qualities(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    """`QUALITIES` of one image; nan for those of matches where there is none."""
+    quality = metrics.quality(truth, found)
+    far = outlines.matched_hausdorff_px(truth, found)
+    return {
+        "panoptic": quality.panoptic,
+        "recognition": quality.recognition,
+        "matched_iou": quality.segmentation if far.size else np.nan,
+        "jaccard": quality.jaccard,
+        "boundary_f1": outlines.boundary_f1(truth, found),
+        "hausdorff_px": float(far.mean()) if far.size else np.nan,
+    }
+
+
+def _quality(rows: pd.DataFrame) -> dict[str, float | None]:
+    """The means over images of `QUALITIES`, None where there is no match at all."""
+    means = {key: rows[key].mean() for key in QUALITIES}
+    return {key: None if np.isnan(value) else float(value) for key, value in means.items()}
 
 
 def summarise(rows: pd.DataFrame) -> dict[str, Any]:

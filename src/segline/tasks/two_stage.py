@@ -15,6 +15,7 @@ import pandas as pd
 
 from segline.base.files import read_json, read_labels
 from segline.config.stages import TuneStage
+from segline.metrics import objectives
 from segline.objects.class_decoder import ClassDecoder
 from segline.objects.class_tuning import thresholds_by
 from segline.samples.heads import REGIONS, merged
@@ -26,7 +27,8 @@ class TwoStage(Semantic):
 
     def tuned(self, images: pd.DataFrame, parts: pd.Series, settings: TuneStage) -> dict[str, Any]:
         grid = settings.class_threshold
-        found = thresholds_by("dice", images, parts, grid, REGIONS, read=_read_merged)
+        dice, images = objectives.of_masks("dice"), self._with_volumes(images)
+        found = thresholds_by(dice, images, parts, grid, REGIONS, read=_read_merged)
         return {"task": self.table, "rule": "regions, then argmax"} | found
 
     def words(self, choice: Mapping[str, Any]) -> str:

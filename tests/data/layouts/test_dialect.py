@@ -178,7 +178,7 @@ def test_vasculature_joins_objects_with_class_and_confidence(tmp_path):
     assert (image_id, height, width) == ("t1", "48", "48")
     words = cell.split(" ")
     assert words[0::3] == ["0", "0"]
-    assert words[1::3] == ["1.0", "1.0"]
+    assert [float(word) for word in words[1::3]] == [1, 1]
     # COCO's bytes by hand: 5 bits a byte from 48 up, 32 for more to come; counts 0 2 2302.
     first = zlib.decompress(base64.b64decode(words[2]))
     assert first == bytes(

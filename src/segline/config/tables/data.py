@@ -48,6 +48,8 @@ class Data(Table):
     """Colours of the classes in colour masks, as `#rrggbb`."""
     ignore: Annotated[int, Field(ge=0, le=65535)] | Colour | None = None
     """Value or colour (`#rrggbb`) in masks of pixels whose class is not known: not taught, not scored."""
+    score_background: bool = False
+    """Whether the class of background is scored as one more class, and tuned by where that is cheap."""
     label_masks: bool = False
     """Instances: a mask file may hold several objects, each value above 0 being one."""
     page: Whole | None = None
@@ -97,6 +99,8 @@ class Data(Table):
             raise ValueError("page takes one page and project=max all of them; give one of the two")
         if self.label_masks and self.task != "instances":
             raise ValueError("label_masks goes with task=instances")
+        if self.score_background and self.task == "instances":
+            raise ValueError("score_background goes with task=semantic or two_stage")
         if self.ignore is not None and (self.task == "instances" or not self.exclusive):
             raise ValueError("ignore goes with task=semantic or two_stage and exclusive classes")
         if self.ignore is not None and self.ignore in self.colours:

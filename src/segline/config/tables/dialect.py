@@ -139,6 +139,8 @@ class Dialect(Coding):
     """The same of a test image, if made of others."""
     group: Annotated[str, AfterValidator(_one_group)] = ""
     """A regular expression in the id whose (group) is split in one piece: a patient, a car."""
+    volume: Annotated[str, AfterValidator(_one_group)] = ""
+    """Likewise whose (group) is one volume, for metrics of volumes; slices are ordered by their ids."""
     n_folds: Annotated[int, Field(ge=2)] = 5
     """The default of `data.n_folds`."""
     channels: tuple[Channel, ...] = ()
@@ -166,7 +168,7 @@ class Dialect(Coding):
     joined: str = ""
     """What stands between the objects of one cell; empty: each has a row of its own."""
     object_written: str = "{mask}"
-    """One object in such a cell; `{mask}` is its mask."""
+    """One object in such a cell; `{mask}` is its mask, `{confidence}` how sure it is, from 0 to 1."""
     ending: str = ""
     """What the ids of the submission have after the image's, such as `.jpg`, where no sample says so."""
     size: tuple[Count, Count] | None = None

@@ -42,7 +42,9 @@ class Tune(Table):
     foreground_threshold: Units = (0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
     """Objects: where they end."""
     min_size_px: Annotated[tuple[Whole, ...], Several] = (10, 20, 30, 45, 60)
-    """Objects: smaller ones are dropped."""
+    """Objects: smaller ones are dropped. Where the best of these three, or of the class grids below, lies
+    at the edge of its grid, that goes on by itself in steps like its last one, while that is not worse,
+    up to its bounds; one value, or values that do not ascend, stay as they are."""
     class_threshold: Units = (*(k / 20 for k in range(1, 20)), *(0.975, 0.99))
     """Class masks with sigmoid channels: where each is cut."""
     class_scale: Annotated[tuple[Positive, ...], Several] = tuple(
@@ -57,8 +59,9 @@ class Tune(Table):
     )
     """and a class that then covers less of an image is not in it."""
     metric: Literal["", *METRICS] = ""  # type: ignore[valid-type]
-    """What is tuned by and scored; by default the dialect's, else mAP of IoU or mean Dice. Of those that
-    are not computed here the nearest of these two stands in."""
+    """What is tuned by and scored; by default the dialect's, else mAP of IoU or mean Dice. `surface_dice`
+    is tuned by the Dice of each volume, `dice_hausdorff` by its Dice, `ap_iou` as if all objects were
+    equally sure."""
     fill_holes: bool = True
     """Objects: holes are filled."""
     surface: Literal["none", "body", "distance"] = "body"
