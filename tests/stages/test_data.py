@@ -173,7 +173,18 @@ def test_folds_stage_writes_every_training_image(out):
     table = tables.read_folds(tables.read_images(run.data.images), run.data.folds)
     assert table["fold"].value_counts().to_dict() == {0: 10, 1: 10}
     assert (table.groupby("group")["fold"].nunique() == 1).all()
+    runs.change(run, Data, fold_by="source")
+    run = type(run)(run.folder)  # which reads its settings anew
+    folds.run(run)
+    table = tables.read_folds(tables.read_images(run.data.images), run.data.folds)
+    assert run.data.folds.name == "folds_source_2_0.csv"
+    assert (table.groupby("source")["fold"].nunique() == 1).all()
     runs.change(run, Data, n_folds=99)
+    with pytest.raises(
+        UserError, match="number of sources, .*lower data.n_folds or set data.fold_by"
+    ):
+        folds.run(run)
+    runs.change(run, Data, n_folds=99, fold_by="group")
     with pytest.raises(UserError, match="images.csv: n_folds is 99"):
         folds.run(run)
 

@@ -15,7 +15,7 @@ LONGEST = 8  # lines of one kind in the table; summary.json holds all
 def summarise(
     images: pd.DataFrame, problems: Sequence[Problem], *, data_hash: str, of_objects: bool
 ) -> dict:
-    """Counts by split, size, modality, group and kind of problem, most frequent first."""
+    """Counts by split, size, modality, source, group and kind of problem, most frequent first."""
     sizes = images["height"].astype(str) + "x" + images["width"].astype(str)
     group_sizes = images["group"].value_counts()
     return {
@@ -24,6 +24,10 @@ def summarise(
         **(_instances(images) if of_objects else {}),
         "sizes": {size: _by_split(rows) for size, rows in _largest_first(images, sizes)},
         "modalities": {name: _by_split(rows) for name, rows in _largest_first(images, "modality")},
+        "sources": {
+            name: {**_by_split(rows), "groups": rows["group"].nunique(), **_typical(rows)}
+            for name, rows in _largest_first(images, "source")
+        },
         "groups": {
             "number": len(group_sizes),
             "of_one": int((group_sizes == 1).sum()),
@@ -50,6 +54,12 @@ def _by_split(rows: pd.DataFrame) -> dict[str, int]:
     return {split: int((rows["split"] == split).sum()) for split in ("train", "test")}
 
 
+def _typical(rows: pd.DataFrame) -> dict[str, float]:
+    """Objects of all training images of a source, and the median of an image; nothing without any."""
+    counts = rows.loc[rows["split"] == "train", "n_objects"]
+    return {"objects": int(counts.sum()), "median": float(counts.median())} if len(counts) else {}
+
+
 def _largest_first(images: pd.DataFrame, by: str | pd.Series) -> list[tuple[str, pd.DataFrame]]:
     parts = [(str(name), rows) for name, rows in images.groupby(by)]
     return sorted(parts, key=lambda part: -len(part[1]))
@@ -73,7 +83,7 @@ def table(summary: dict, *, title: str) -> Table:
         per_image = summary["instances_per_image"]
         spread = "{least} to {most} an image, median {median:g}".format(**per_image)
         shown.add_row("instances", spread, str(summary["instances"]), "")
-    for heading in ("modalities", "sizes"):
+    for heading in ("modalities", "sources", "sizes"):
         _section(shown, heading, {name: _pair(n) for name, n in summary[heading].items()})
     counted = summary["groups"]
     groups = (
