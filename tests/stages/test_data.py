@@ -167,6 +167,19 @@ def test_nothing_left_is_an_error_and_leaves_no_manifest(unpacked, tmp_path):
     assert not (tmp_path / "out/images.csv").exists()
 
 
+def test_every_image_has_the_source_of_its_group_and_the_summary_counts_them(out):
+    images = tables.read_images(out / "images.csv")
+    assert (images["source"] != "").all()
+    assert (images.groupby("group")["source"].nunique() == 1).all()
+    counted = files.read_json(out / "summary.json")["sources"]
+    assert set(counted) == set(images["source"])
+    for name, rows in images.groupby("source"):
+        train = rows["split"] == "train"
+        assert (counted[name]["train"], counted[name]["test"]) == (train.sum(), (~train).sum())
+        assert counted[name]["groups"] == rows["group"].nunique()
+    assert sum(source.get("objects", 0) for source in counted.values()) == images["n_objects"].sum()
+
+
 def test_folds_stage_writes_every_training_image(out):
     run = runs.write(out.parents[2], Config(data=SETTINGS))
     folds.run(run)

@@ -26,7 +26,10 @@ def other_cuts(run: RunFiles) -> list[RunFiles]:
     found = []
     for other in runs_like(run, (TrainStage, Predict, TuneStage)):
         theirs = read_json(other.params(Data)) if other.params(Data).exists() else {}
-        if ours != theirs and _uncut(ours) == _uncut(theirs):
+        is_new = all(
+            key in theirs for key in CUT
+        )  # a file of an older version says nothing of its cut
+        if is_new and ours != theirs and _uncut(ours) == _uncut(theirs):
             found.append(other)
     return found
 
