@@ -84,7 +84,7 @@ def table(summary: dict, *, title: str) -> Table:
         spread = "{least} to {most} an image, median {median:g}".format(**per_image)
         shown.add_row("instances", spread, str(summary["instances"]), "")
     for heading in ("modalities", "sources", "sizes"):
-        _section(shown, heading, {name: _pair(n) for name, n in summary[heading].items()})
+        _section(shown, heading, {_said(name, n): _pair(n) for name, n in summary[heading].items()})
     counted = summary["groups"]
     groups = (
         f"{counted['of_one']} of one, {counted['of_four']} of four, largest {counted['largest']}"
@@ -114,6 +114,11 @@ def _semantic_sections(shown: Table, summary: dict, *, raw: str) -> None:
         shown.add_row(heading, share, f"in {found['images']}", "")
         heading = ""
     shown.add_section()
+
+
+def _said(name: str, counts: dict) -> str:
+    """The name, of a source with the number of its groups."""
+    return f"{name}, {counts['groups']} groups" if "groups" in counts else name
 
 
 def _pair(counts: dict[str, int]) -> tuple[str, str]:
