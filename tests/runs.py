@@ -56,7 +56,7 @@ def write_data(data, train, test, *, modalities=("m",), **columns):
         split = "train" if image_id in train else "test"
         sizes = (*labels.shape, int(labels.max()))
         modality = modalities[number % len(modalities)]
-        rows.append((image_id, split, image, shown, *sizes, modality, f"g{number // 2}"))
+        rows.append((image_id, split, image, shown, *sizes, modality, f"g{number // 2}", "s"))
     table = pd.DataFrame(rows, columns=[*tables.IMAGE_COLUMNS])
     files.write_csv(data.images, table.assign(**columns))
     folds = [number // 2 % 2 for number in range(len(train))]

@@ -27,6 +27,16 @@ def test_groups_stay_whole_and_rows_keep_their_order():
     assert set(folds["fold"]) == set(range(5))
 
 
+def test_folds_by_source_keep_whole_sources():
+    images = manifest()
+    images["source"] = "s" + (images["group"].str[1:].astype(int) % 7).astype(str)
+    folds = assign(images, n_folds=5, seed=0, by="source")
+    assert (folds.groupby(images["source"])["fold"].nunique() == 1).all()
+    assert set(folds["fold"]) == set(range(5))
+    with pytest.raises(ValueError, match="from 2 to the number of sources, 7"):
+        assign(images, n_folds=8, seed=0, by="source")
+
+
 def test_images_objects_and_modalities_are_balanced():
     images = manifest(200)
     table = images.merge(assign(images, n_folds=5, seed=0))

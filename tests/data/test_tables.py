@@ -14,8 +14,8 @@ def data_set(root, name, seeds):
         path = root / name / f"{number}.png"
         image = np.random.default_rng(seed).integers(0, 256, (8, 9, 3), np.uint8)
         files.write_image(path, image)
-        rows.append((f"{name}{number}", "train", str(path), "", 8, 9, 0, "m", f"g{number}"))
-    rows.append((f"{name}t", "test", "", "", 8, 9, 0, "m", "t"))
+        rows.append((f"{name}{number}", "train", str(path), "", 8, 9, 0, "m", f"g{number}", "s"))
+    rows.append((f"{name}t", "test", "", "", 8, 9, 0, "m", "t", "s"))
     table = pd.DataFrame(rows, columns=list(tables.IMAGE_COLUMNS))
     files.write_csv(root / name / "images.csv", table)
     return root / name / "images.csv"
@@ -37,6 +37,14 @@ def test_an_extra_image_that_is_held_out_elsewhere_is_refused(train, tmp_path):
     extra = data_set(tmp_path, "more", [4, 3])
     with pytest.raises(UserError, match=r"pixels of .*2\.png, which is held out in fold 1"):
         tables.with_extra(train, [extra])
+
+
+def test_an_images_csv_without_sources_is_one_line(tmp_path):
+    path = data_set(tmp_path, "old", [1])
+    files.write_csv(path, files.read_csv(path).drop(columns="source"))
+    with pytest.raises(UserError, match=r"images.csv: .*missing source.*; make data") as caught:
+        tables.read_images(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_without_extra_sets_nothing_changes(train):

@@ -167,13 +167,37 @@ def test_nothing_left_is_an_error_and_leaves_no_manifest(unpacked, tmp_path):
     assert not (tmp_path / "out/images.csv").exists()
 
 
+def test_every_image_has_the_source_of_its_group_and_the_summary_counts_them(out):
+    images = tables.read_images(out / "images.csv")
+    assert (images["source"] != "").all()
+    assert (images.groupby("group")["source"].nunique() == 1).all()
+    counted = files.read_json(out / "summary.json")["sources"]
+    assert set(counted) == set(images["source"])
+    for name, rows in images.groupby("source"):
+        train = rows["split"] == "train"
+        assert (counted[name]["train"], counted[name]["test"]) == (train.sum(), (~train).sum())
+        assert counted[name]["groups"] == rows["group"].nunique()
+    assert sum(source.get("objects", 0) for source in counted.values()) == images["n_objects"].sum()
+
+
 def test_folds_stage_writes_every_training_image(out):
     run = runs.write(out.parents[2], Config(data=SETTINGS))
     folds.run(run)
     table = tables.read_folds(tables.read_images(run.data.images), run.data.folds)
     assert table["fold"].value_counts().to_dict() == {0: 10, 1: 10}
     assert (table.groupby("group")["fold"].nunique() == 1).all()
+    runs.change(run, Data, fold_by="source")
+    run = type(run)(run.folder)  # which reads its settings anew
+    folds.run(run)
+    table = tables.read_folds(tables.read_images(run.data.images), run.data.folds)
+    assert run.data.folds.name == "folds_source_2_0.csv"
+    assert (table.groupby("source")["fold"].nunique() == 1).all()
     runs.change(run, Data, n_folds=99)
+    with pytest.raises(
+        UserError, match="number of sources, .*lower data.n_folds or set data.fold_by"
+    ):
+        folds.run(run)
+    runs.change(run, Data, n_folds=99, fold_by="group")
     with pytest.raises(UserError, match="images.csv: n_folds is 99"):
         folds.run(run)
 

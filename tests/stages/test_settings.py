@@ -107,6 +107,31 @@ def test_settings_of_a_data_set_that_is_made_are_refused(config):
         settings.run(RunFiles(RUN.folder.with_name("other")), config, settings="data.fold_seed=1")
 
 
+def test_folds_by_source_are_a_file_of_their_own_beside_the_same_data_set(config):
+    settings.run(RUN, config)
+    files.write_text(RUN.data.images, "")
+    before = RUN.data.settings.read_bytes()
+    files.write_text(
+        config.with_stem("sources"),
+        'extends = "mine"\ndata = { fold_by = "source", n_folds = 4 }\n',
+    )
+    other = RunFiles(RUN.folder.with_name("sources"))
+    settings.run(other, config.with_stem("sources"))
+    assert RUN.data.settings.read_bytes() == before
+    assert other.settings(Data).fold_by == "source"
+    assert variables()["folds_csv"] == "data/interim/cells/folds.csv"
+    assert variables(other)["folds_csv"] == "data/interim/cells/folds_source_4_0.csv"
+    assert other.data.folds == Path(variables(other)["folds_csv"])
+    assert other.data.images == RUN.data.images
+
+
+def test_the_folds_of_a_trained_run_are_not_cut_again(config):
+    settings.run(RUN, config)
+    files.write_text(RUN.fold(0).model, "")
+    with pytest.raises(UserError, match="run mine is trained .*fold_by 'group' -> 'source'"):
+        settings.run(RUN, config, settings="data.fold_by=source")
+
+
 def test_a_blend_has_the_folds_of_its_members(config):
     files.write_text(config.with_stem("more"), 'extends = "mine"\n[train]\nfolds = [1]\n')
     blend = RunFiles(RUN.folder.with_name("mine+more"))

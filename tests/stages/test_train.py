@@ -13,6 +13,8 @@ def test_a_start_that_saw_the_held_out_images_is_refused():
         train.check_folds(Data(), start, "start")
     assert "data.fold_seed" in str(error.value)
     train.check_folds(Data(fold_seed=1), start, "start")
+    with pytest.raises(UserError, match="fold_by=group.*fold_by=source"):
+        train.check_folds(Data(fold_seed=1, fold_by="source"), start, "start")
     train.check_folds(Data(dataset="mine"), start, "start")
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # h5py takes time to import, and few who read files need it
 
 TEXTS = (
     *("image_id", "ImageId", "ClassId", "EncodedPixels", "Usage", "image", "labels", "split"),
-    *("group", "modality", "stratum", "part"),
+    *("group", "source", "modality", "stratum", "part"),
 )  # columns of names, in any table
 MAX_PNG_LABEL = np.iinfo(np.uint16).max
 # Of a file that OpenCV cannot read a `UserError` says so, once.

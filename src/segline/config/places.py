@@ -8,7 +8,7 @@ data/pretrained/<config>/   `ShippedFiles`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -28,6 +28,7 @@ class DataFiles:
     """The folder of a data set that `make data` has read."""
 
     folder: Path
+    cut: str = ""  # ends the name of the folds, if they are not cut by groups
 
     @property
     def settings(self) -> Path:
@@ -39,7 +40,7 @@ class DataFiles:
 
     @property
     def folds(self) -> Path:
-        return self.folder / "folds.csv"
+        return self.folder / f"folds{self.cut}.csv"
 
     @property
     def sample(self) -> Path:
@@ -176,7 +177,7 @@ class RunFiles:
 
     @cached_property
     def data(self) -> DataFiles:
-        return dataset(self.root, self.settings(Data).dataset)
+        return of_data(self.root, self.settings(Data))
 
     @property
     def folds(self) -> list[FoldFiles]:
@@ -237,6 +238,14 @@ class ShippedFiles:
 
 def dataset(root: Path, name: str) -> DataFiles:
     return DataFiles(root / "interim" / name)
+
+
+def of_data(root: Path, data: Data) -> DataFiles:
+    """The folder of a config's data set. Runs cut it by groups alike; each other cut has its own folds."""
+    files = dataset(root, data.dataset)
+    if data.fold_by == "group":
+        return files
+    return replace(files, cut=f"_{data.fold_by}_{data.n_folds}_{data.fold_seed}")
 
 
 def shipped(root: Path, name: str) -> ShippedFiles:

@@ -10,7 +10,7 @@ import pandas as pd
 MAX_ROUNDS = 1000
 
 
-def assign(images: pd.DataFrame, *, n_folds: int, seed: int) -> pd.DataFrame:
+def assign(images: pd.DataFrame, *, n_folds: int, seed: int, by: str = "group") -> pd.DataFrame:
     """Give every training image a fold, 0..n_folds - 1.
 
     `images` has the columns image_id, group, modality, n_objects, and may have split, in which case
@@ -18,7 +18,8 @@ def assign(images: pd.DataFrame, *, n_folds: int, seed: int) -> pd.DataFrame:
     one group share a fold. Groups are dealt out largest first to where they unbalance least, then
     moved and swapped one at a time as long as that evens out images, objects and modalities
     (sums of squared relative deviations). The same `seed` gives the same folds; another seed
-    breaks ties otherwise. ValueError when `n_folds` is below 2 or above the number of groups.
+    breaks ties otherwise. ValueError when `n_folds` is below 2 or above the number of groups. With
+    `by` another column of names takes the place of `group`, such as `source`.
 
     Two columns are for semantic sets and may be missing: `stratum` holds words (see `strata`), and
     the images of each word are evened out too; `validation` marks (1) a fixed validation set, which
@@ -27,13 +28,13 @@ def assign(images: pd.DataFrame, *, n_folds: int, seed: int) -> pd.DataFrame:
     if "split" in images.columns:
         images = images[images["split"] == "train"]
     fold = np.zeros(len(images), np.int64)
-    dealt = ~_is_fixed(images)
+    dealt = ~_is_fixed(images, by)
     first = 0 if dealt.all() else 1
     rest = images[dealt]
-    codes, groups = pd.factorize(rest["group"], sort=True)
+    codes, groups = pd.factorize(rest[by], sort=True)
     if not 2 <= n_folds <= len(groups) + first:
         raise ValueError(
-            f"n_folds is {n_folds}; it must be from 2 to the number of groups, {len(groups) + first}"
+            f"n_folds is {n_folds}; it must be from 2 to the number of {by}s, {len(groups) + first}"
         )
     loads = _loads(rest, codes, len(groups))
     fold_of = _deal(loads, n_folds - first, np.random.default_rng(seed))
@@ -43,11 +44,11 @@ def assign(images: pd.DataFrame, *, n_folds: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({"image_id": images["image_id"].to_numpy(), "fold": fold})
 
 
-def _is_fixed(images: pd.DataFrame) -> np.ndarray:
-    """(N,) bool: images in a group with any of the fixed validation set."""
+def _is_fixed(images: pd.DataFrame, by: str) -> np.ndarray:
+    """(N,) bool: images that have the group (or whatever `by` names) of any of the fixed validation set."""
     if "validation" not in images.columns:
         return np.zeros(len(images), bool)
-    return images.groupby("group")["validation"].transform("max").to_numpy(bool)
+    return images.groupby(by)["validation"].transform("max").to_numpy(bool)
 
 
 def strata(pixel_counts: np.ndarray, names: Sequence[str], *, n_bins: int = 5) -> list[str]:

@@ -15,7 +15,7 @@ LONGEST = 8  # lines of one kind in the table; summary.json holds all
 def summarise(
     images: pd.DataFrame, problems: Sequence[Problem], *, data_hash: str, of_objects: bool
 ) -> dict:
-    """Counts by split, size, modality, group and kind of problem, most frequent first."""
+    """Counts by split, size, modality, source, group and kind of problem, most frequent first."""
     sizes = images["height"].astype(str) + "x" + images["width"].astype(str)
     group_sizes = images["group"].value_counts()
     return {
@@ -24,6 +24,10 @@ def summarise(
         **(_instances(images) if of_objects else {}),
         "sizes": {size: _by_split(rows) for size, rows in _largest_first(images, sizes)},
         "modalities": {name: _by_split(rows) for name, rows in _largest_first(images, "modality")},
+        "sources": {
+            name: {**_by_split(rows), "groups": rows["group"].nunique(), **_typical(rows)}
+            for name, rows in _largest_first(images, "source")
+        },
         "groups": {
             "number": len(group_sizes),
             "of_one": int((group_sizes == 1).sum()),
@@ -50,6 +54,12 @@ def _by_split(rows: pd.DataFrame) -> dict[str, int]:
     return {split: int((rows["split"] == split).sum()) for split in ("train", "test")}
 
 
+def _typical(rows: pd.DataFrame) -> dict[str, float]:
+    """Objects of all training images of a source, and the median of an image; nothing without any."""
+    counts = rows.loc[rows["split"] == "train", "n_objects"]
+    return {"objects": int(counts.sum()), "median": float(counts.median())} if len(counts) else {}
+
+
 def _largest_first(images: pd.DataFrame, by: str | pd.Series) -> list[tuple[str, pd.DataFrame]]:
     parts = [(str(name), rows) for name, rows in images.groupby(by)]
     return sorted(parts, key=lambda part: -len(part[1]))
@@ -73,8 +83,8 @@ def table(summary: dict, *, title: str) -> Table:
         per_image = summary["instances_per_image"]
         spread = "{least} to {most} an image, median {median:g}".format(**per_image)
         shown.add_row("instances", spread, str(summary["instances"]), "")
-    for heading in ("modalities", "sizes"):
-        _section(shown, heading, {name: _pair(n) for name, n in summary[heading].items()})
+    for heading in ("modalities", "sources", "sizes"):
+        _section(shown, heading, {_said(name, n): _pair(n) for name, n in summary[heading].items()})
     counted = summary["groups"]
     groups = (
         f"{counted['of_one']} of one, {counted['of_four']} of four, largest {counted['largest']}"
@@ -104,6 +114,11 @@ def _semantic_sections(shown: Table, summary: dict, *, raw: str) -> None:
         shown.add_row(heading, share, f"in {found['images']}", "")
         heading = ""
     shown.add_section()
+
+
+def _said(name: str, counts: dict) -> str:
+    """The name, of a source with the number of its groups."""
+    return f"{name}, {counts['groups']} groups" if "groups" in counts else name
 
 
 def _pair(counts: dict[str, int]) -> tuple[str, str]:

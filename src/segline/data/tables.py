@@ -18,7 +18,7 @@ from segline.config.tables.dialect import Dialect
 
 IMAGE_COLUMNS = (
     *("image_id", "split", "image", "labels", "height", "width", "n_objects"),
-    *("modality", "group"),
+    *("modality", "group", "source"),
 )
 SEMANTIC_COLUMNS = ("stratum", "validation")  # of semantic sets, after the others
 NO_FOLD = -1  # of images that are trained on in every fold
@@ -26,8 +26,11 @@ NO_FOLD = -1  # of images that are trained on in every fold
 
 def read_images(path: Path) -> pd.DataFrame:
     """images.csv, ids, groups and strata as text; semantic sets have `SEMANTIC_COLUMNS` too."""
-    names = ("image_id", "split", "image", "labels", "modality", "group", "stratum")
-    return read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str))
+    names = ("image_id", "split", "image", "labels", "modality", "group", "source", "stratum")
+    try:
+        return read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str))
+    except UserError as error:
+        raise UserError(f"{error}; make data writes it") from None
 
 
 def shapes(images: pd.DataFrame) -> dict[str, tuple[int, int]]:

@@ -21,7 +21,7 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
-from segline.data import fields, label_checks, raw_files, semantic_checks, summary
+from segline.data import fields, label_checks, raw_files, semantic_checks, sources, summary
 from segline.data.layouts import (
     Problem,
     Reading,
@@ -119,6 +119,7 @@ class Found:
 
     rows: list[dict] = field(default_factory=list)
     borders: list[fields.Borders] = field(default_factory=list)
+    looks: list[np.ndarray] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     pixels: dict[bytes, int] = field(default_factory=dict)  # hash of pixels -> first row with them
     copies: list[tuple[int, int]] = field(default_factory=list)  # rows with the same pixels
@@ -188,6 +189,7 @@ def _keep(found: Found, record: Record, row: dict, new: Path) -> None:
     _note_copy(found, record)
     found.rows.append(row)
     found.borders.append(fields.borders(record.image))
+    found.looks.append(sources.features(record.image))
 
 
 def _note_copy(found: Found, record: Record) -> None:
@@ -215,6 +217,7 @@ def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
     else:
         members = fields.assign(found.borders, joined=found.copies)
         table["group"] = _names(list(table["image_id"]), members)
+    table["source"] = sources.names(sources.assign(np.array(found.looks), table["group"]), table)
     return table[list(IMAGE_COLUMNS + SEMANTIC_COLUMNS if classes else IMAGE_COLUMNS)]
 
 

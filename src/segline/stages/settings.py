@@ -32,14 +32,15 @@ def run(
     if run.name.endswith(PRETRAINED):
         _refuse_unshipped(run, config)
     experiment = read.load(config, settings.split())
-    data, wanted = places.dataset(run.root, experiment.data.dataset), stages.of(experiment)
+    data, wanted = places.of_data(run.root, experiment.data), stages.of(experiment)
+    data_set = _of_set(data, experiment.data)
     if not fresh:
-        _refuse_changes(run, data, wanted)
+        _refuse_changes(run, data, wanted, data_set)
     folder, is_ours = raw_files.folder(run.root, experiment.data.dataset, raw)
     members = _members(run, config, experiment, with_ or [])
     for stage in wanted:
         write_text_if_changed(run.params(type(stage)), stages.text(stage))
-    write_text_if_changed(data.settings, stages.text(experiment.data))
+    write_text_if_changed(data.settings, stages.text(data_set))
     write_text_if_changed(run.params(RunStage), stages.text(members))
     write_text_if_changed(run.raw, f"{folder}\n")
     variables = _graph(run, experiment, config, members) | _of_data(
@@ -142,14 +143,23 @@ def _listed(paths: object) -> str:
     return " ".join(map(str, paths))  # type: ignore[call-overload]
 
 
-def _refuse_changes(run: RunFiles, data: DataFiles, wanted: list[Table]) -> None:
-    """Refuse other settings of training below a finished model, and of a data set that is made."""
+def _of_set(data: DataFiles, table: Data) -> Data:
+    """What all runs on a data set share: the cut into folds only where it is by groups."""
+    if table.fold_by == "group":
+        return table
+    there = read_json(data.settings) if data.settings.exists() else {}
+    cut = {key: there[key] for key in ("n_folds", "fold_seed") if key in there}
+    return table.model_copy(update={"fold_by": "group", **cut})
+
+
+def _refuse_changes(run: RunFiles, data: DataFiles, wanted: list[Table], data_set: Data) -> None:
+    """Refuse other settings of training and folds below a finished model, and of a set that is made."""
     trained, made = any(run.folder.glob("fold_*/model.keras")), data.images.exists()
     for stage in wanted:
-        if isinstance(stage, TrainStage) and trained:
-            _refuse_change(run.params(TrainStage), stage, f"run {run.name} is trained")
-        if isinstance(stage, Data) and made:
-            _refuse_change(data.settings, stage, f"data set {data.folder.name} is made")
+        if isinstance(stage, TrainStage | Data) and trained:
+            _refuse_change(run.params(type(stage)), stage, f"run {run.name} is trained")
+    if made:
+        _refuse_change(data.settings, data_set, f"data set {data.folder.name} is made")
 
 
 def _refuse_change(path: Path, new: Table, what: str) -> None:

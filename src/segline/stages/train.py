@@ -60,12 +60,15 @@ def _start(run: RunFiles, settings: TrainStage, fold: int) -> Path | None:
 
 def check_folds(ours: Data, theirs: Data, name: str) -> None:
     """Refuse to start from nets of the run `name` if they may have seen what ours hold out."""
-    cuts = [f"n_folds={data.n_folds} fold_seed={data.fold_seed}" for data in (ours, theirs)]
+    cuts = [
+        f"n_folds={data.n_folds} fold_seed={data.fold_seed} fold_by={data.fold_by}"
+        for data in (ours, theirs)
+    ]
     if ours.dataset == theirs.dataset and cuts[0] != cuts[1]:
         raise UserError(
             f"{name}: its data set {ours.dataset} was cut into other folds ({cuts[1]}) than ours "
-            f"({cuts[0]}), so it may have seen our held-out images; use its data.n_folds and "
-            f"data.fold_seed"
+            f"({cuts[0]}), so it may have seen our held-out images; use its data.n_folds, "
+            f"data.fold_seed and data.fold_by"
         )
 
 

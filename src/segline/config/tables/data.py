@@ -60,6 +60,8 @@ class Data(Table):
     """Of images of several pages, `max` takes the largest value of all of them."""
     n_folds: Annotated[int, Field(ge=2)] = 5
     """Number of folds; the images of one field stay together."""
+    fold_by: Literal["group", "source"] = "group"
+    """What else stays together: nothing, or all images of one source (laboratory, microscope, stain)."""
     fold_seed: int = 0
     """Seed of the assignment to folds."""
 
