@@ -64,7 +64,10 @@ def test_settings_override_the_file(folder, setting, is_read):
         ("train.crop_px=250", "must be a multiple of 16"),
         ("epochs", "expected key=value"),
         ("tune.surface=distance", "tune.surface=distance needs target.distance=true"),
-        ("data.source=folder", "source folder does not hold instances data; one of dsb2018 does"),
+        (
+            "data.source=folder",
+            "source folder does not hold instances data; one of dsb2018, folders, npz, rle_csv does",
+        ),
         ("data.generate=iris", "generate=iris makes the layout folders, but source is dsb2018"),
         ("data.classes=a,b", "classes, colours and exclusive go with task=semantic or two_stage"),
         ("data.exclusive=false", "exclusive go with task=semantic"),

@@ -47,7 +47,7 @@ def by_stem(place: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], li
     """Files of a folder by stem, in natural order (2 before 10), and those of other formats as problems."""
     found: dict[str, Path] = {}
     others = []
-    for path in sorted(place.iterdir(), key=_natural):
+    for path in sorted(place.iterdir(), key=natural):
         if path.name.startswith(".") or path.is_dir():
             continue
         if path.suffix.lower() not in suffixes:
@@ -61,7 +61,8 @@ def by_stem(place: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], li
     return found, others
 
 
-def _natural(path: Path) -> tuple:
+def natural(path: Path) -> tuple:
+    """A key that sorts 2 before 10."""
     parts = re.split(r"(\d+)", path.stem)  # every second part is a number
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.suffix
 

@@ -51,18 +51,17 @@ class Archive:
         return [f"{self.path.stem}-{index:04d}" for index in range(len(self.images))]
 
 
-class Npz:
-    """A `SemanticSource`; the archives are kept in memory."""
+class Archives:
+    """The archives of a raw folder, kept in memory; `classes` are None for objects."""
 
-    def __init__(self, raw: Path, classes: Classes, reading: Reading) -> None:
-        self.classes = classes
+    def __init__(self, raw: Path, classes: Classes | None) -> None:
         self.sample = _files.companion(raw, "sample_submission.csv")
         self.solution = _files.companion(raw, "solution.csv")
         self.problems: list[Problem] = []
         files = _files_by_role(raw)
-        self._validation = [_read(path, classes) for path in files["validation"]]
-        train = [_read(path, classes) for path in files["train"]] + self._validation
-        test = [_read(path, None) for path in files["test"]]
+        self._validation = [_read(path, classes, masked=True) for path in files["validation"]]
+        train = [_read(path, classes, masked=True) for path in files["train"]] + self._validation
+        test = [_read(path, classes, masked=False) for path in files["test"]]
         self._where = {
             Key(split, image_id): (archive, index)
             for split, archives in (("train", train), ("test", test))
@@ -79,11 +78,25 @@ class Npz:
         where = f"{archive.path}[{index}]"
         _files.set_image(record, archive.images[index], where, archive.scale)
         if archive.masks is not None:
-            with _files.naming(f"{where}, mask"):
-                record.labels = semantic.read_mask(
-                    archive.masks[index], self.classes, full=archive.full
-                )
+            record.labels = self.labels(archive, index)
         return record
+
+    def labels(self, archive: Archive, index: int) -> np.ndarray:
+        """The label image (H, W) int32 of one of its masks."""
+        raise NotImplementedError
+
+
+class Npz(Archives):
+    """A `SemanticSource`."""
+
+    def __init__(self, raw: Path, classes: Classes, reading: Reading) -> None:
+        super().__init__(raw, classes)
+        self.classes = classes
+
+    def labels(self, archive: Archive, index: int) -> np.ndarray:
+        assert archive.masks is not None
+        with _files.naming(f"{archive.path}[{index}], mask"):
+            return semantic.read_mask(archive.masks[index], self.classes, full=archive.full)
 
 
 def _files_by_role(raw: Path) -> dict[str, list[Path]]:
@@ -107,12 +120,12 @@ def _files_by_role(raw: Path) -> dict[str, list[Path]]:
     return roles
 
 
-def _read(path: Path, classes: Classes | None) -> Archive:
-    """An archive, with masks if `classes` are given."""
+def _read(path: Path, classes: Classes | None, *, masked: bool) -> Archive:
+    """An archive, `masked` or of test images."""
     try:
         with np.load(path, allow_pickle=False) as found:
             images = _array(found, "images", path)
-            masks = _array(found, "masks", path) if classes else None
+            masks = _array(found, "masks", path) if masked else None
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path}: not a readable .npz ({error}); save it with numpy.savez"
