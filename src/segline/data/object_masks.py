@@ -49,7 +49,7 @@ def several_objects(mask: np.ndarray, name: object) -> NDArray[np.int64]:
     Of a picture each colour but black is an object.
     """
     if mask.ndim == 3 and (mask != mask[..., :1]).any():
-        packed = sum(mask[..., c].astype(np.int64) << 16 * c for c in range(mask.shape[2]))
+        packed = mask.astype(np.int64) @ (1 << 16 * np.arange(mask.shape[2]))
         return np.unique(np.append(packed, 0), return_inverse=True)[1][:-1].reshape(packed.shape)
     levels = _levels(mask)
     if levels.min() < 0 or (levels.dtype.kind == "f" and (levels != np.rint(levels)).any()):

@@ -21,7 +21,6 @@ from segline.data import object_masks
 from segline.data.layouts import READING, Key, Problem, Reading, Record, files, object_rows
 from segline.data.layouts.folders import Pictures
 from segline.data.reader import Mask
-from segline.masks import labels
 
 SEPARATORS = "_-. "  # between an image's name and what an object's file has after it
 

@@ -24,7 +24,7 @@ class ObjectNpz(Archives):
     """An `ObjectSource`."""
 
     def __init__(self, raw: Path, reading: Reading) -> None:
-        super().__init__(raw, None)
+        super().__init__(raw, None, reading.choice)
         self._several = reading.label_masks
         told = "each value above 0 is an object (data.label_masks)"
         self.reading = f"masks: {told if self._several else object_masks.PIECES}"
