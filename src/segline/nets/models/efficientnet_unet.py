@@ -40,7 +40,7 @@ def efficientnet_unet(
     if (depth, stem) != (5, 1):
         raise ValueError(f"efficientnet_unet needs depth=5 and stem=1, found {depth} and {stem}")
     image = keras.Input((None, None, channels), name="image")
-    shown = _three(image)
+    shown = three_channels(image)
     encoder = _encoder(layers.Rescaling(255.0)(shown), weights)  # it normalises 0..255 by itself
     skips = [image, *(encoder.get_layer(name).output for name in STAGES[:-1])]
     x = encoder.get_layer(STAGES[-1]).output
@@ -54,8 +54,8 @@ def efficientnet_unet(
     return keras.Model(image, parts.logits(x, outputs), name="efficientnet_unet")
 
 
-def _three(image: keras.KerasTensor) -> keras.KerasTensor:
-    """What the encoder is shown, (N, H, W, 3)."""
+def three_channels(image: keras.KerasTensor) -> keras.KerasTensor:
+    """What the encoder is shown of (N, H, W, C): (N, H, W, 3)."""
     channels = image.shape[-1]
     if channels in (1, 3):
         return image if channels == 3 else layers.Concatenate()([image] * 3)
