@@ -102,3 +102,9 @@ def test_demo_fields_are_found():
     whole = [len(set(found[(field_of == f).all(axis=1)])) == 1 for f in cut_fields]
     assert len(whole) == 23
     assert sum(whole) >= 22
+
+
+def test_seams_are_judged_on_three_channels_as_they_were_measured():
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 5), dtype=np.uint8)
+    found, three = groups.borders(image), groups.borders(image[..., :3])
+    assert all(np.array_equal(found[side], three[side]) for side in groups.SIDES)

@@ -38,7 +38,11 @@ def test_names_are_at_most_six_and_cover_the_painters():
     assert len(module.NAMES) <= 6
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 4)])
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="image must be"):
         modality(np.zeros(shape, np.uint8))
+
+
+def test_channels_that_are_no_colours_have_no_modality_of_nuclei():
+    assert modality(np.full((8, 8, 5), 200, np.uint8)) == "channels"

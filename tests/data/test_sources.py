@@ -119,3 +119,15 @@ def test_names_say_modality_and_size_and_number_equal_ones_by_size():
     )
     found = sources.names(np.array([0, 0, 1, 2, 2]), images)
     assert found == ["a-5x9", "a-5x9", "a-5x9-2", "b-7x8", "b-7x8"]
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 5])
+def test_channels_that_are_no_colours_count_by_their_mean(n_channels):
+    image = fluorescence(np.random.default_rng(0))
+    bands = np.repeat(image[..., :1], n_channels, axis=-1)
+    assert np.array_equal(sources.features(bands), sources.features(image))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 9, 3), (3, 200, 5)])
+def test_the_smallest_images_have_features(shape):
+    assert np.isfinite(sources.features(np.zeros(shape, np.uint8))).all()

@@ -66,3 +66,13 @@ def test_a_region_gets_the_probabilities_of_its_class():
     labels = np.array([[0, 1, 2]])
     painted = regions.painted(labels, np.array([[0.1, 0.9], [0.8, 0.2]]))
     assert painted[0].tolist() == pytest.approx(np.array([[1, 0], [0.1, 0.9], [0.8, 0.2]]))
+
+
+def test_crops_have_all_channels_of_the_image():
+    image = np.random.default_rng(0).integers(0, 256, (30, 30, 6), dtype=np.uint8)
+    labels = np.zeros((30, 30), np.int32)
+    labels[8:20, 5:15] = 1
+    found = regions.crops(image, labels, margin=0.25, size_px=16)
+    last = regions.crops(np.ascontiguousarray(image[..., 3:]), labels, margin=0.25, size_px=16)
+    assert found.shape == (1, 16, 16, 6)
+    assert np.array_equal(found[..., 3:], last)

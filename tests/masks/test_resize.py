@@ -36,3 +36,14 @@ def test_there_and_back_is_the_identity_of_enlarged_labels():
     large = resize.nearest(labels, (39, 87))
     assert (resize.nearest(large, (13, 29)) == labels).all()
     assert resize.nearest(labels, (13, 29)) is labels
+
+
+@pytest.mark.parametrize("shape", [(10, 12), (40, 36)])
+def test_any_number_of_channels_comes_out_as_each_alone(shape):
+    """OpenCV averages over areas in up to four channels."""
+    array = np.random.default_rng(0).random((20, 18, 7), np.float32)
+    found = resize.smooth(array, shape)
+    assert found.shape == (*shape, 7)
+    for channel in range(7):
+        alone = resize.smooth(array[..., channel : channel + 1], shape)
+        assert np.array_equal(found[..., channel : channel + 1], alone)

@@ -5,6 +5,7 @@ import pytest
 from segline.config.stages import TrainStage
 from segline.config.tables import Model
 from segline.nets import models
+from segline.nets.models.efficientnet_unet import three_channels
 
 NETS = ["unet", "residual_unet"]
 
@@ -127,3 +128,13 @@ def test_an_unknown_net_is_refused():
         match="known: classifier, efficientnet_lite_unet, efficientnet_unet, residual_unet, unet",
     ):
         built("u-net")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_an_encoder_of_colours_is_shown_the_mean_of_bands_first(channels):
+    image = keras.Input((4, 4, channels))
+    net = keras.Model(image, three_channels(image))
+    given = np.random.default_rng(0).random((1, 4, 4, channels)).astype(np.float32)
+    mean = np.repeat(given.mean(axis=3, keepdims=True), 3, axis=3)
+    expected = given if channels == 3 else mean
+    np.testing.assert_allclose(net(given), expected, atol=1e-6)

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from segline.results import figures
 
@@ -42,3 +43,12 @@ def test_a_curve_shows_its_marks():
     assert plain.shape == (480, 720, 3)
     assert plain.dtype == np.uint8
     assert (plain != marked).any()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_any_number_of_channels_can_be_shown(channels):
+    image = np.random.default_rng(0).integers(1, 256, (4, 6, channels), dtype=np.uint8)
+    shown = figures.rgb(image)
+    assert shown.shape == (4, 6, 3)
+    assert np.array_equal(shown[..., 0], image[..., 0])
+    assert (shown[..., 2] == 0).all() == (channels == 2)

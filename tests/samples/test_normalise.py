@@ -69,3 +69,15 @@ def test_without_stretch_levels_stay_and_size_is_given():
     assert shown.shape == (20, 25, 3)
     assert shown[0, 0].tolist() == [20, 40, 60]
     assert np.array_equal(normalise.prepared(image, Input(mode="rgb", stretch=False)), image)
+
+
+def test_bands_are_stretched_each_by_its_own_percentiles_and_all_shown():
+    rng = np.random.default_rng(0)
+    image = np.dstack([rng.integers(0, high, (40, 50)) for high in (256, 20, 90, 10, 200)])
+    table = Input(mode=5, low_percentile=0, high_percentile=100)
+    found = normalise.to_channels(normalise.prepared(image.astype(np.uint8), table), mode=5)
+    assert found.shape == (40, 50, 5)
+    assert found.min(axis=(0, 1)).tolist() == [0] * 5
+    assert found.max(axis=(0, 1)).tolist() == [1] * 5
+    with pytest.raises(ValueError, match="an image of 5 channels where input.mode=rgb takes 3"):
+        normalise.prepared(image.astype(np.uint8), Input(mode="rgb"))

@@ -221,3 +221,28 @@ def test_where_the_class_is_not_known_the_weight_is_0_and_the_target_background(
         lambda row: truth[~unknown][None], 1, method="inverse", classes=classes
     )
     assert (count == known).all()
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_bands_keep_their_number_and_order_under_every_augmentation(channels):
+    """A band that is black stays the darkest, and none becomes the grey of all."""
+    always = dict.fromkeys(("intensity", "colour", "blur", "noise", "to_grey"), 1.0)
+    augmenter = Augmenter(Augment(**always, invert=0.0), crop_px=32, bands=True)
+    side = augmenter.window_px
+    window = np.random.default_rng(0).integers(150, 220, (side, side, channels)).astype(np.uint8)
+    window[..., 1] = 10
+    for seed in range(40):
+        image, labels = augmenter(window, np.ones((side, side), np.int32), seed=(seed,))
+        assert image.shape == (32, 32, channels)
+        assert image.dtype == np.uint8
+        assert image.mean(axis=(0, 1)).argmin() == 1
+        assert labels.shape == (32, 32)
+
+
+def test_bands_have_gains_and_shifts_of_their_own():
+    table = Augment(**(STILL | {"colour": 1.0}), scale=(1, 1), rotate=0, flip=False)
+    augmenter = Augmenter(table, crop_px=8, bands=True)
+    window = np.full((8, 8, 5), 100, np.uint8)
+    found = np.stack([augmenter(window, window[..., 0], seed=(n,))[0] for n in range(12)])
+    assert (found == found[:, :1, :1]).all()
+    assert all(len(np.unique(image[0, 0])) > 2 for image in found)

@@ -192,7 +192,7 @@ def test_stacks_are_left_out_unless_a_choice_is_given(folder, capsys):
     assert run(folder, channels="1") == 0
     assert counts(folder) == {"stack.tif": 2}
     for options, message in (
-        ({"channels": "0,1"}, "channels needs one number"),
+        ({"channels": "0,1"}, "the net takes one channel or three; .*channels= .found 2"),
         ({"channels": "$(touch x)"}, "segment: channels.0: .* found"),
         ({"project": "mean"}, "segment: project"),
         ({"page": -1}, "segment: page: .* found -1"),

@@ -155,8 +155,10 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
 
 
 def read_image(path: Path | str) -> np.ndarray:
-    """Read an image as (H, W, 3) uint8 RGB."""
+    """Read an image as (H, W, 3) uint8 RGB; one of other channels (`.npy`) as (H, W, C) uint8."""
     try:
+        if Path(path).suffix == ".npy":
+            return np.load(path, allow_pickle=False)
         return decode_image(Path(path).read_bytes(), str(path))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None

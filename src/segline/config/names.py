@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 # The raw layouts and the modules of data.layouts that read them, by what they hold.
-INSTANCES = {"dsb2018": "segline.data.layouts.dsb2018"}
+INSTANCES = {
+    "dsb2018": "segline.data.layouts.dsb2018",
+    "folders": "segline.data.layouts.object_folders",
+    "npz": "segline.data.layouts.object_npz",
+    "rle_csv": "segline.data.layouts.object_csv",
+}
 SEMANTIC = {
     "folders": "segline.data.layouts.folders",
     "npz": "segline.data.layouts.npz",

@@ -62,7 +62,10 @@ def validated(table: type[AnyTable], tree: Mapping[str, Any], where: str) -> Any
         return table.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        parts = [str(part) for part in first["loc"]]
+        key = ".".join(
+            part for part in parts if "[" not in part
+        )  # not which of several types it was
         if first["type"] == "extra_forbidden":
             names = Dialect.model_fields if table is Dialect else known_keys()
             hint = f"; did you mean {nearest(key, names)}?"

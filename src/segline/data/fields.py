@@ -48,7 +48,11 @@ Borders = dict[str, np.ndarray]  # side -> (N_LINES, L, 3) uint8, outermost line
 
 
 def borders(image: np.ndarray) -> Borders:
-    """The outermost lines of the four sides of an image (H, W, 3) uint8, copied."""
+    """The outermost lines of the four sides of an image (H, W, C) uint8, copied.
+
+    Of more channels the first three are taken, as many as the limits of evidence were measured on.
+    """
+    image = image[..., :3]
     across = image.transpose(1, 0, 2)
     lines = (across[::-1], across, image[::-1], image)
     return {side: x[:N_LINES].copy() for side, x in zip(SIDES, lines, strict=True)}

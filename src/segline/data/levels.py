@@ -8,7 +8,7 @@ import numpy as np
 
 from segline.masks.classes import first_pixel
 
-Scale = Literal["0-255", "0-1", "16 bit"]
+Scale = Literal["0-255", "0-1", "16 bit", "each channel"]
 STRETCH_PERCENTILES = (0.1, 99.9)  # of a 16-bit image, which become 0 and 255
 ROUNDING = 1e-3  # by which floats in 0-1 may go beyond
 SEEN = 96  # of 255 between the percentiles: enough contrast for an eye
@@ -58,7 +58,7 @@ def to_rgb8(image: np.ndarray, scale: Scale) -> np.ndarray:
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
         raise ValueError(
             f"an image of shape {image.shape} has neither 1 (grey), 3 (RGB) nor 4 (RGBA) channels at "
-            f"its end; numpy.moveaxis brings them there, and of other channels choose one or three"
+            f"its end; numpy.moveaxis brings them there, and of others data.channels chooses"
         )
     image = image[..., :3]
     if image.dtype != np.uint8:
@@ -80,6 +80,15 @@ def stored_scale(stored: np.ndarray) -> Scale:
 
     ValueError for NaN and infinities, and as in `scale_of`; a black image is on any scale.
     """
+    _check_numbers(stored)
+    if stored.dtype == np.uint8:
+        return "0-255"
+    if stored.ndim == 3 and stored.shape[2] == 4:
+        stored = stored[..., :3]  # transparency has a scale of its own
+    return scale_of(stored.dtype, low=float(stored.min()), high=float(stored.max()))
+
+
+def _check_numbers(stored: np.ndarray) -> None:
     if stored.dtype.kind not in "uif":
         raise ValueError(f"an image holds real numbers, found {stored.dtype}")
     if not stored.size:
@@ -87,11 +96,6 @@ def stored_scale(stored: np.ndarray) -> Scale:
     if stored.dtype.kind == "f" and not np.isfinite(stored).all():
         where = first_pixel(~np.isfinite(stored))
         raise ValueError(f"NaN or infinite at {where}; mend the image")
-    if stored.dtype == np.uint8:
-        return "0-255"
-    if stored.ndim == 3 and stored.shape[2] == 4:
-        stored = stored[..., :3]  # transparency has a scale of its own
-    return scale_of(stored.dtype, low=float(stored.min()), high=float(stored.max()))
 
 
 def visible(image: np.ndarray) -> np.ndarray:
@@ -105,3 +109,23 @@ def visible(image: np.ndarray) -> np.ndarray:
 def as_rgb8(stored: np.ndarray) -> np.ndarray:
     """An image of any depth as (H, W, 3) uint8 RGB, by the scale of its numbers."""
     return to_rgb8(stored, stored_scale(stored))
+
+
+def each_channel8(stored: np.ndarray) -> np.ndarray:
+    """Channels (H, W, C) of any depth as uint8: 8 bits as they are, else each by its own percentiles.
+
+    Stains and bands have scales of their own: `STRETCH_PERCENTILES` of each channel become 0 and 255. A
+    channel of one value becomes 0. ValueError for NaN and infinities.
+
+    >>> each_channel8(np.array([[[0, -2.0], [400, -1.0]]]))[0].tolist()
+    [[0, 0], [255, 255]]
+    """
+    _check_numbers(stored)
+    if stored.ndim != 3:
+        raise ValueError(f"an image of shape {stored.shape} is not (H, W, channels)")
+    if stored.dtype == np.uint8:
+        return np.ascontiguousarray(stored)
+    numbers = stored.astype(np.float32)
+    low, high = np.percentile(numbers, STRETCH_PERCENTILES, axis=(0, 1))
+    share = (numbers - low) / np.where(high > low, high - low, 1)
+    return np.clip(np.rint(255 * share), 0, 255).astype(np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 NAMES = ("fluorescence", "tissue_purple", "tissue_light", "brightfield")
+CHANNELS = "channels"
 
 # Measured on the 729 images of stage 1, the nearest image on either side in brackets.
 DARK_MEDIAN = 105.0  # luminance 0..255 (fluorescence up to 52, tissue from 131)
@@ -19,11 +20,13 @@ def modality(image: np.ndarray) -> str:
     A dark picture is fluorescence. A bright one without colour is brightfield (dark nuclei on
     white); with colour it is stained tissue, `tissue_light` if its brightest part is white or
     cream, else `tissue_purple`. Images above 250 px a side are thinned out, which moves no
-    quantile by much. ValueError for other shapes or dtypes.
+    quantile by much. Channels that are no colours are `CHANNELS`. ValueError for other shapes or dtypes.
 
     >>> modality(np.full((8, 8, 3), 230, np.uint8))
     'brightfield'
     """
+    if image.ndim == 3 and image.shape[2] not in (1, 3) and image.dtype == np.uint8:
+        return CHANNELS
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image must be (H, W, 3) uint8, found {image.shape} {image.dtype}")
     step = max(1, min(image.shape[:2]) // 250)

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segline.base.errors import UserError
+from segline.masks import labels
 from segline.masks.classes import HARD
 
 NEARLY_FULL = 0.94  # of the largest value: what JPEG leaves of it
+PIECES = "connected pieces are objects (data.label_masks=true would take each value for one)"
 FLAT_SHARE = 1e-3  # of the pixels may be between the ends and alike all around: no soft edge is
 
 
@@ -31,8 +33,24 @@ def one_object(mask: np.ndarray, name: object) -> NDArray[np.bool_]:
     return share >= 0.5
 
 
+def all_objects(mask: np.ndarray, name: object, *, several: bool) -> NDArray[np.int32]:
+    """Labels (H, W) 1..n of an image's only mask: its values if it holds `several`, else its pieces.
+
+    Pieces are connected over the sides of pixels. UserError for what is no such mask.
+    """
+    if several:
+        return labels.relabel(several_objects(mask, name))
+    return labels.split_components(one_object(mask, name))
+
+
 def several_objects(mask: np.ndarray, name: object) -> NDArray[np.int64]:
-    """The label image (H, W) that a mask holds; UserError unless it is whole numbers from 0."""
+    """The label image (H, W) that a mask holds; UserError unless it is whole numbers from 0.
+
+    Of a picture each colour but black is an object.
+    """
+    if mask.ndim == 3 and (mask != mask[..., :1]).any():
+        packed = mask.astype(np.int64) @ (1 << 16 * np.arange(mask.shape[2]))
+        return np.unique(np.append(packed, 0), return_inverse=True)[1][:-1].reshape(packed.shape)
     levels = _levels(mask)
     if levels.min() < 0 or (levels.dtype.kind == "f" and (levels != np.rint(levels)).any()):
         raise UserError(

@@ -13,7 +13,7 @@ from segline.data.reader import IMAGE_SUFFIXES
 # Images that need another program first; any other file of unknown suffix is not taken for one.
 FOREIGN = (
     *(".czi", ".nd2", ".lif", ".oib", ".oir", ".vsi", ".svs", ".ndpi", ".mrxs", ".scn", ".lsm"),
-    *(".stk", ".ims", ".dcm", ".heic", ".heif", ".avif", ".psd", ".raw", ".dng", ".cr2", ".nef"),
+    *(".stk", ".ims", ".heic", ".heif", ".avif", ".psd", ".raw", ".dng", ".cr2", ".nef"),
 )
 MADE = (".png", ".tif", "_outlines.png")  # endings of what is made of an image
 

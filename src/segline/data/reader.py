@@ -19,14 +19,15 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from segline.base.errors import UserError
-from segline.data import stacks
-from segline.data.levels import as_rgb8
+from segline.data import dicom, stacks
+from segline.data.levels import as_rgb8, each_channel8
 from segline.data.stacks import Choice
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"),
-    *(".gif", ".jp2", ".pgm", ".ppm"),
+    *(".gif", ".jp2", ".pgm", ".ppm", ".npy", ".dcm"),
 )
+ARRAY_START = b"\x93NUMPY"
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FILMS = (
     "GIF",
@@ -103,15 +104,21 @@ def picture(data: bytes, name: object, choice: Choice | None = None) -> Picture:
                 _notes(found.oriented),
                 whole=found.plain and not found.oriented,
             )
+        if data.startswith(ARRAY_START):
+            return Picture(_of_8_bits_if_bool(_array(data, str(name), choice)))
+        if dicom.is_dicom(data):
+            return Picture(dicom.read(data, str(name), choice))
         return _picture_of_others(data, str(name), choice)
 
 
 def rgb8(path: Path, choice: Choice | None = None) -> tuple[np.ndarray, tuple[Note, ...]]:
-    """An image file as the net sees it, (H, W, 3) uint8 RGB, and what was done."""
+    """An image file as the net sees it, and what was done: (H, W, 3) uint8 RGB, or the `bands` chosen."""
     with refusing(path, "file"):
         data = path.read_bytes()
     found = picture(data, path, choice)
     try:
+        if choice and choice.bands:
+            return each_channel8(found.pixels), found.notes
         return as_rgb8(found.pixels), found.notes
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
@@ -158,6 +165,18 @@ def _of_8_bits_if_bool(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.uint8) * np.uint8(255) if pixels.dtype == bool else pixels
 
 
+def _array(data: bytes, name: str, choice: Choice) -> np.ndarray:
+    """The chosen channels of a NumPy array (H, W), (H, W, C) or (C, H, W): they are the shorter end."""
+    found = np.load(io.BytesIO(data), allow_pickle=False)
+    if found.ndim not in (2, 3):
+        raise ValueError(f"an array of shape {found.shape}; an image is (H, W) or (H, W, channels)")
+    if found.ndim == 3 and found.shape[0] < found.shape[2]:
+        found = np.moveaxis(found, 0, -1)
+    stacks.check_size(found.shape[0], found.shape[1], name)
+    stacks.check_channels(found.shape[2] if found.ndim == 3 else 1, name, choice)
+    return stacks.of_channels(found, choice)
+
+
 def _picture_of_others(data: bytes, name: str, choice: Choice) -> Picture:
     with Image.open(io.BytesIO(data)) as header:
         stacks.check_size(header.height, header.width, name)
@@ -165,11 +184,13 @@ def _picture_of_others(data: bytes, name: str, choice: Choice) -> Picture:
         notes = _notes(_is_oriented(header, data))
         pixels = None
         if n_frames == 1:
-            how = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+            with_alpha = 3 in choice.channels and len(header.getbands()) == 4
+            how = cv2.IMREAD_UNCHANGED if with_alpha else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+            how |= cv2.IMREAD_IGNORE_ORIENTATION
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), how)
         if pixels is None:
             return Picture(of_frames(header, n_frames, choice), notes)
-    pixels = pixels[..., ::-1]
+    pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     stacks.check_channels(pixels.shape[2], name, choice)
     whole = pixels.dtype == np.uint8 and not notes and not choice.channels
     return Picture(stacks.of_channels(pixels, choice), notes, whole)

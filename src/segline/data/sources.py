@@ -36,10 +36,13 @@ MOST_FIELDS = 4000  # that are compared with one another; the others join the ne
 
 
 def features(image: np.ndarray) -> np.ndarray:
-    """What tells sources apart in an image (H, W, 3) uint8 RGB: one number for each of `SCALES`, float64.
+    """What tells sources apart in an image (H, W, C) uint8: one number for each of `SCALES`, float64.
 
-    They are in units of `SCALES`, so that differences of 1 are small and of 3 are large.
+    They are in units of `SCALES`, so that differences of 1 are small and of 3 are large. Channels that are
+    no colours count by their mean.
     """
+    if image.shape[-1] != 3:
+        image = np.repeat(image.mean(axis=-1, keepdims=True).astype(np.uint8), 3, axis=-1)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     black, median, white = np.percentile(grey, (0.5, 50, 99.5))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import cv2
@@ -42,11 +42,17 @@ class Choice:
     page: int | None = None
     channels: tuple[int, ...] = ()
     project: str = ""
+    window: tuple[float, float] | str = ""  # of DICOM files: centre and width, or `file`
 
     @classmethod
     def of(cls, data: Data) -> Self:
         """The choice of a config's table `data`."""
-        return cls(data.page, data.channels, data.project)
+        return cls(data.page, data.channels, data.project, data.window)
+
+    @property
+    def bands(self) -> int:
+        """Number of channels if they are neither grey nor RGB, else 0."""
+        return len(self.channels) if len(self.channels) not in (0, 1, 3) else 0
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def read(data: bytes, name: str, choice: Choice, *, as_stored: bool = False) -> 
         if as_stored and stack.n_pages == 1:
             choice = Choice()  # one mask for the chosen page of a stack of images
         check(stack, name, choice, of_mask=as_stored)
-        if _is_plain(series[0]) and not as_stored and choice == Choice():
+        if _is_plain(series[0]) and not as_stored and replace(choice, window="") == Choice():
             return Tiff(files.decode_image(data, name), oriented, plain=True)
         numbers = _numbers(series[0], data)
         if series[0].keyframe.photometric == PHOTOMETRIC_WHITE_IS_ZERO:
@@ -184,7 +190,8 @@ def check_channels(n_channels: int, name: str, choice: Choice, *, of_mask: bool 
     if not choice.channels and n_channels not in (1, 3, 4) and not of_mask:
         raise UserError(
             f"{name}: {n_channels} channels, neither grey (1) nor RGB (3 or 4), and only you know which "
-            f"is the picture; choose one or three of 0 to {n_channels - 1} with channels= (data.channels)"
+            f"is the picture; choose one or three of 0 to {n_channels - 1} with channels= (data.channels), "
+            f"or with input.mode={n_channels} as many"
         )
 
 

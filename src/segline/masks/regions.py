@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from segline.masks import watershed
+from segline.masks.resize import MOST
 
 LOOSE = 0.5  # times the threshold: more regions, of which more are false
 REGION = 0.5  # of a region's pixels belong to a class, or the region is background
@@ -44,13 +45,13 @@ def majority(regions: NDArray[np.int32], truth: NDArray[np.int32], n_classes: in
 def crops(
     image: np.ndarray, regions: NDArray[np.int32], *, margin: float, size_px: int
 ) -> np.ndarray:
-    """The crop of each region 1..n, (n, size_px, size_px, 3) uint8.
+    """The crop of each region 1..n, (n, size_px, size_px, C) uint8.
 
     A square around the middle of the region's box, whose side is the box's longer one and `margin` times
     that on each side; mirrored beyond the image's edge, then resized linearly.
     """
     boxes = ndimage.find_objects(regions)
-    found = np.empty((len(boxes), size_px, size_px, 3), np.uint8)
+    found = np.empty((len(boxes), size_px, size_px, image.shape[2]), np.uint8)
     for number, box in enumerate(boxes):
         sides = [part.stop - part.start for part in box]
         half = max(sides) * (0.5 + margin)
@@ -58,13 +59,15 @@ def crops(
         scale = 2 * half / size_px
         top, left = (middle - half + scale / 2 - 0.5 for middle in centre)
         matrix = np.array([[scale, 0, left], [0, scale, top]], np.float64)
-        found[number] = cv2.warpAffine(
-            image,
-            matrix,
-            (size_px, size_px),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REFLECT_101,
-        )
+        for first in range(0, image.shape[2], MOST):
+            part = cv2.warpAffine(
+                np.ascontiguousarray(image[..., first : first + MOST]),
+                matrix,
+                (size_px, size_px),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REFLECT_101,
+            )
+            found[number, ..., first : first + MOST] = part.reshape(size_px, size_px, -1)
     return found
 
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 Shape = tuple[int, int]
+MOST = 4  # channels that OpenCV averages at once
 
 
 def smooth(array: np.ndarray, shape: Shape) -> np.ndarray:
@@ -18,8 +19,11 @@ def smooth(array: np.ndarray, shape: Shape) -> np.ndarray:
         return array
     shrinks = shape[0] * shape[1] < array.shape[0] * array.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = cv2.resize(array, (shape[1], shape[0]), interpolation=how)
-    return resized.reshape(*shape, array.shape[2])
+    parts = [
+        cv2.resize(array[..., first : first + MOST], (shape[1], shape[0]), interpolation=how)
+        for first in range(0, array.shape[2], MOST)
+    ]
+    return np.concatenate([part.reshape(*shape, -1) for part in parts], axis=2)
 
 
 def nearest(labels: np.ndarray, shape: Shape) -> np.ndarray:

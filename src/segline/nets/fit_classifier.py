@@ -25,7 +25,7 @@ THRESHOLD = 0.5  # of training regions; tuned thresholds have seen the held-out 
 
 
 class Crops(NamedTuple):
-    """Crops (n, S, S, 3) uint8 of regions and their classes (n,), 0 the background."""
+    """Crops (n, S, S, C) uint8 of regions and their classes (n,), 0 the background."""
 
     images: np.ndarray
     classes: np.ndarray
@@ -75,7 +75,7 @@ def fit_classifier(
     size = settings.model.model_dump(exclude={"name", "weights"})
     model = models.build(
         settings.model.name,
-        channels=3,
+        channels=crops.images.shape[-1],
         outputs={"classes": n_classes},
         seed=streams.seed(Purpose.WEIGHTS, settings.seed, fold, 1),
         **size,

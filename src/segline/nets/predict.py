@@ -29,7 +29,7 @@ class Net(NamedTuple):
     unseen: tuple[str, ...]  # modalities it was trained without
 
     def probabilities(self, image: np.ndarray, settings: Predict) -> np.ndarray:
-        """Maps (H, W, n) of an RGB image (H, W, 3) uint8.
+        """Maps (H, W, n) of an image (H, W, C) uint8: RGB, or the channels of `input.mode`.
 
         A net of images of one size predicts at that size; its maps come back to the image's.
         """
@@ -82,7 +82,7 @@ def load_classifier(place: FoldFiles) -> Classifier:
 
 
 def crop_logits(model: keras.Model, crops: np.ndarray, *, batch: int = 64) -> np.ndarray:
-    """Logits (n, K) float32 of crops (n, S, S, 3) uint8."""
+    """Logits (n, K) float32 of crops (n, S, S, C) uint8."""
     shown = [crops[i : i + batch].astype(np.float32) / 255 for i in range(0, len(crops), batch)]
     logits = [keras.ops.convert_to_numpy(model(part, training=False)["classes"]) for part in shown]
     return np.concatenate([np.zeros((0, model.output["classes"].shape[-1]), np.float32), *logits])

@@ -31,6 +31,13 @@ def outlined(
     return canvas
 
 
+def rgb(image: np.ndarray) -> np.ndarray:
+    """An image (H, W, C) as (H, W, 3): one channel as grey, of more the first three (two: no blue)."""
+    if image.shape[2] == 1:
+        return np.repeat(image, 3, axis=2)
+    return np.pad(image[..., :3], ((0, 0), (0, 0), (0, max(0, 3 - image.shape[2]))))
+
+
 def heat(values: np.ndarray, *, high: float | None = None) -> np.ndarray:
     """A float map (H, W) from 0 to `high` (its maximum) in colours."""
     high = float(values.max()) if high is None else high
@@ -118,11 +125,11 @@ def result_row(
 ) -> list[np.ndarray]:
     """Four captioned pictures of an image's most crowded part: itself, maps, true and found outlines.
 
-    `image` (H, W, 3) uint8, `probs` (H, W, n) uint8, label images (H, W). Two maps are shown; of three or
+    `image` (H, W, C) uint8, `probs` (H, W, n) uint8, label images (H, W). Two maps are shown; of three or
     more the first is the background and left out.
     """
     part = _most_crowded(truth, crop_px)
-    image = stretched(image[part])
+    image = stretched(rgb(image[part]))
     shown = probs[part][..., 1:3] if probs.shape[2] > 2 else probs[part]
     first, second = shown[..., 0], shown[..., -1]
     maps = np.dstack([np.maximum(first, second)] * 2 + [first])

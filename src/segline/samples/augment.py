@@ -35,10 +35,12 @@ class Augmenter:
         Probability and strength of each family.
     crop_px
         Side of the square result.
+    bands
+        The channels are stains or bands, not red, green and blue.
     """
 
-    def __init__(self, table: Augment, *, crop_px: int) -> None:
-        self._table, self._crop_px = table, crop_px
+    def __init__(self, table: Augment, *, crop_px: int, bands: bool = False) -> None:
+        self._table, self._crop_px, self._bands = table, crop_px, bands
         self._of_thread = threading.local()
         margin = ROTATION_MARGIN if table.rotate else 1.0
         smallest = min(1.0, *(span[0] for _, span in _ranges(table)))
@@ -47,7 +49,7 @@ class Augmenter:
     def __call__(
         self, window: np.ndarray, labels: np.ndarray, *, seed: Sequence[int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the (crop_px, crop_px, 3) uint8 crop and its int32 labels.
+        """Return the (crop_px, crop_px, C) uint8 crop and its int32 labels.
 
         `window` and `labels` are `window_px` a side, centred on the crop's centre.
         """
@@ -60,9 +62,10 @@ class Augmenter:
 
     def _composes(self) -> dict[Purpose, A.Compose]:
         if not hasattr(self._of_thread, "composes"):
+            photometric = _photometric(self._table, bands=self._bands)
             self._of_thread.composes = {
                 Purpose.GEOMETRY: A.Compose(_geometric(self._table, self._crop_px)),
-                Purpose.PHOTOMETRY: A.Compose(_photometric(self._table)),
+                Purpose.PHOTOMETRY: A.Compose(photometric),
             }
         return self._of_thread.composes
 
@@ -94,17 +97,24 @@ def _geometric(table: Augment, crop_px: int) -> list[A.BasicTransform]:
     return steps
 
 
-def _photometric(table: Augment) -> list[A.BasicTransform]:
-    levels = [
+def _photometric(table: Augment, *, bands: bool) -> list[A.BasicTransform]:
+    """Of `bands` a channel has its own gain and shift in place of a tint; nothing makes them one grey."""
+    levels: list[Any] = [
         A.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.4, p=1.0),
         A.RandomGamma(gamma_limit=(60, 160), p=1.0),
-        A.CLAHE(clip_limit=(1, 3), p=0.5),
     ]
-    tints = [
-        A.HueSaturationValue(25, 40, 15, p=1.0),
-        A.RGBShift(25, 25, 25, p=1.0),
-        A.ChannelShuffle(p=1.0),
+    tints: list[Any] = [
+        A.MultiplicativeNoise(multiplier=(0.7, 1.3), per_channel=True, p=1.0),
+        A.AdditiveNoise(
+            noise_type="uniform",
+            spatial_mode="constant",
+            noise_params={"ranges": [(-0.1, 0.1)]},
+            p=1.0,
+        ),
     ]
+    if not bands:
+        levels.append(A.CLAHE(clip_limit=(1, 3), p=0.5))
+        tints = _colours()
     soft = [
         A.GaussianBlur(blur_limit=0, sigma_limit=(0.4, 1.6), p=1.0),
         A.MotionBlur(blur_limit=(3, 5), p=0.4),
@@ -115,10 +125,18 @@ def _photometric(table: Augment) -> list[A.BasicTransform]:
         A.MultiplicativeNoise(multiplier=(0.9, 1.1), elementwise=True, p=0.6),
     ]
     return [
-        A.ToGray(p=table.to_grey),
+        *([] if bands else [A.ToGray(p=table.to_grey)]),
         A.OneOf(tints, p=table.colour),
         A.OneOf(levels, p=table.intensity),
         A.OneOf(soft, p=table.blur),
         A.OneOf(grainy, p=table.noise),
         A.InvertImg(p=table.invert),
+    ]
+
+
+def _colours() -> list[A.BasicTransform]:
+    return [
+        A.HueSaturationValue(25, 40, 15, p=1.0),
+        A.RGBShift(25, 25, 25, p=1.0),
+        A.ChannelShuffle(p=1.0),
     ]

@@ -41,7 +41,9 @@ def samplers(table: pd.DataFrame, fold: int, settings: TrainStage) -> tuple[Samp
     fitting = Sampler(
         parts[0],
         fit,
-        augmenter=Augmenter(settings.augment, crop_px=train.crop_px),
+        augmenter=Augmenter(
+            settings.augment, crop_px=train.crop_px, bands=bool(settings.input.bands)
+        ),
         modality_power=train.modality_power,
         per_epoch=train.crops_per_epoch // train.batch_size * train.batch_size,
         **common,

@@ -14,10 +14,17 @@ MOST_GAIN = 3.0
 
 
 def prepared(image: np.ndarray, table: Input) -> np.ndarray:
-    """An (H, W, 3) uint8 RGB image as a config's `input` table wants it, uint8.
+    """An (H, W, 3) uint8 RGB image, or (H, W, C) of `bands`, as a config's `input` table wants it, uint8.
 
-    It is brought to the table's size (H, W) first, then normalised unless `stretch` is off.
+    It is brought to the table's size (H, W) first, then normalised unless `stretch` is off. ValueError for
+    other channels than the table's.
     """
+    wanted = table.bands or 3
+    if image.shape[2] != wanted:
+        raise ValueError(
+            f"an image of {image.shape[2]} channels where input.mode={table.mode} takes {wanted}; "
+            f"data.channels chooses those of an image"
+        )
     if table.size:
         image = resize.smooth(image, table.size)
     if not table.stretch:
@@ -45,17 +52,23 @@ def has_bright_background(image: np.ndarray, *, low: float, high: float) -> bool
 
 
 def normalise(
-    image: np.ndarray, *, mode: str, low_percentile: float = 1.0, high_percentile: float = 99.8
+    image: np.ndarray,
+    *,
+    mode: str | int,
+    low_percentile: float = 1.0,
+    high_percentile: float = 99.8,
 ) -> np.ndarray:
     """Stretch each channel of an (H, W, 3) uint8 RGB image to 0..255 by its own percentiles.
 
     A stain's tint thereby becomes neutral. A channel with little contrast is stretched no more than
     `MOST_GAIN` times as much as the one with most, so that its noise stays small. In mode `nuclei`, and in
-    no other, an image with a bright background is inverted. A constant image becomes all 0.
+    no other, an image with a bright background is inverted. A constant image becomes all 0. With a number
+    as mode the channels (H, W, C) are no colours, and each is stretched whatever the others are.
     """
-    flat = image.reshape(-1, 3)
+    flat = image.reshape(-1, image.shape[2])
     lows, highs = np.percentile(flat, [low_percentile, high_percentile], axis=0)
-    spans = np.maximum(highs - lows, max((highs - lows).max() / MOST_GAIN, 1.0))
+    least = 1.0 if isinstance(mode, int) else max((highs - lows).max() / MOST_GAIN, 1.0)
+    spans = np.maximum(highs - lows, least)
     levels = (np.arange(256)[:, None] - lows) / spans
     if mode == "nuclei" and has_bright_background(image, low=lows.mean(), high=highs.mean()):
         levels = 1.0 - levels
@@ -63,8 +76,8 @@ def normalise(
     return cv2.LUT(image, table[:, None, :])
 
 
-def to_channels(image: np.ndarray, *, mode: str) -> np.ndarray:
-    """Turn a normalised (H, W, 3) uint8 image into the net's (H, W, 1 or 3) float32 in 0..1."""
-    if mode != "rgb":
+def to_channels(image: np.ndarray, *, mode: str | int) -> np.ndarray:
+    """Turn a normalised image (H, W, C) uint8 into the net's float32 in 0..1, in one channel or all."""
+    if mode in ("nuclei", "grey"):
         image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
     return image.astype(np.float32) / np.float32(255)

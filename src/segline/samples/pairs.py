@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from segline.base.errors import UserError
 from segline.base.files import read_image, read_labels
 from segline.config.tables import Input
 from segline.masks import resize
@@ -41,7 +42,11 @@ class PairReader:
             if row in self._cache:
                 self._cache.move_to_end(row)
                 return self._cache[row]
-        image = normalise.prepared(read_image(self._image_paths[row]), self._table)
+        path = self._image_paths[row]
+        try:
+            image = normalise.prepared(read_image(path), self._table)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}") from None
         pair = image, self.labels(row)
         with self._lock:
             if row not in self._cache:

@@ -41,7 +41,7 @@ class Sampler:
     images
         Rows of images.csv to draw from (columns `modality`, `height`, `width`).
     read
-        Gives for a row number the normalised image (H, W, 3) uint8 and its labels (H, W) int32.
+        Gives for a row number the normalised image (H, W, C) uint8 and its labels (H, W) int32.
     teach
         Makes target and weight from a crop's labels.
     augmenter
@@ -61,7 +61,7 @@ class Sampler:
         images: pd.DataFrame,
         read: ReadPair,
         *,
-        mode: str,
+        mode: str | int,
         crop_px: int,
         augmenter: Augmenter | None,
         teach: Teach,

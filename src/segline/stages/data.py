@@ -23,6 +23,7 @@ from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data import fields, label_checks, raw_files, semantic_checks, sources, summary
 from segline.data.layouts import (
+    ObjectSource,
     Problem,
     Reading,
     Record,
@@ -66,6 +67,8 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     """
     classes = of_data(settings)
     opened = _opened(raw, settings, classes)
+    if isinstance(opened, ObjectSource):
+        console.print(opened.reading)
     examine = partial(semantic_checks.examined, classes=classes) if classes else _examined
     with _replacing_pictures(data) as new:
         found = _ingest(opened, examine, new, data.folder, root or Path.cwd())
@@ -170,8 +173,9 @@ def _examined(record: Record) -> Examined:
         "height": record.image.shape[0],
         "width": record.image.shape[1],
         "n_objects": 0 if record.labels is None else int(record.labels.max()),
-        "modality": modality(record.image),
+        "modality": record.modality or modality(record.image),
         "group": record.group,
+        "validation": int(record.validation),
     }
 
 
@@ -218,7 +222,8 @@ def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
         members = fields.assign(found.borders, joined=found.copies)
         table["group"] = _names(list(table["image_id"]), members)
     table["source"] = sources.names(sources.assign(np.array(found.looks), table["group"]), table)
-    return table[list(IMAGE_COLUMNS + SEMANTIC_COLUMNS if classes else IMAGE_COLUMNS)]
+    fixed = ("validation",) if (table["validation"] > 0).any() else ()
+    return table[list(IMAGE_COLUMNS + (SEMANTIC_COLUMNS if classes else fixed))]
 
 
 def _names(image_ids: list[str], members: np.ndarray) -> list[str]:

@@ -30,7 +30,7 @@ def run(run: RunFiles, fold: int = 0, n_samples: int = 12) -> None:
 
 
 def _cell(index: int, sample: Sample, brightest: float) -> np.ndarray:
-    shown = np.repeat(sample.image, 3 // sample.image.shape[-1], axis=-1)
+    shown = figures.rgb(sample.image)
     weights = f"weight {sample.weight.min():.1f} to {sample.weight.max():.1f}"
     return np.hstack(
         [

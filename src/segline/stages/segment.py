@@ -81,8 +81,9 @@ def segment(
 ) -> int:
     """Write labels, outlines and the table of the images at `paths`; how many could be read.
 
-    UserError if none can be.
+    UserError if none can be, or if other channels are chosen than the nets take.
     """
+    _check_channels(choice, segmenter)
     rows = []
     for path, name in zip(paths, pictures.names(paths, out), strict=True):
         try:
@@ -94,7 +95,7 @@ def segment(
             console.print(f"{path}: {kind}: {detail}")
         labels = segmenter.labels(image)
         write_labels(out / f"{name}{labels_suffix(int(labels.max()))}", labels)
-        outlines = figures.outlined(levels.visible(image), None, labels, zoom=1)
+        outlines = figures.outlined(levels.visible(figures.rgb(image)), None, labels, zoom=1)
         write_image(out / f"{name}_outlines.png", outlines)
         rows.append(_row(path, labels, segmenter))
     if not rows:
@@ -105,6 +106,16 @@ def segment(
     shown = ", ".join(f"{name} {total}" for name, total in totals.items())
     console.print(f"{out}: {len(rows)} images, {shown}")
     return len(rows)
+
+
+def _check_channels(choice: Choice | None, segmenter: Segmenter) -> None:
+    """Refuse a choice of more or fewer channels than the nets were trained on."""
+    found, wanted = (choice.bands if choice else 0) or 3, segmenter.bands or 3
+    if found != wanted:
+        takes = f"{wanted} channels" if segmenter.bands else "one channel or three"
+        raise UserError(
+            f"the net takes {takes}; choose as many of the images' with channels= (found {found})"
+        )
 
 
 def _row(path: Path, labels: np.ndarray, segmenter: Segmenter) -> dict[str, int | str]:

@@ -15,9 +15,9 @@ from segline.base.errors import UserError
 from segline.base.files import read_json
 from segline.config import stages
 from segline.config.places import RunFiles, ShippedFiles
-from segline.config.stages import TrainedStage, TuneStage
+from segline.config.stages import TrainedStage, TrainStage, TuneStage
 from segline.config.tables import Predict
-from segline.data.levels import as_rgb8
+from segline.data.levels import as_rgb8, each_channel8
 from segline.nets import predict, weights_file
 from segline.nets.predict import Classifier, Net
 from segline.objects.decoders import ObjectDecoder
@@ -35,15 +35,16 @@ class Segmenter(NamedTuple):
     decoder: Any  # maps (H, W, n) uint8 -> labels (H, W) int32
     classifiers: Sequence[Classifier] = ()  # those of two stages
     cut: float = 0.5  # where their regions end
+    bands: int = 0  # channels of an image, if they are no colours
 
     def segment(self, image: np.ndarray) -> np.ndarray:
         """Labels (H, W) int32 of an image: objects 1..n, or classes; 0 is the background.
 
         `image` is (H, W), (H, W, 3) RGB or (H, W, 4), the fourth channel being dropped; uint8, other
         integers of up to 16 bits, or float in 0..1, 0..255 or 16 bits. ValueError for other shapes and
-        ranges.
+        ranges. For nets of more channels it is (H, W, C), of any numbers.
         """
-        return self.labels(as_rgb8(image))
+        return self.labels(self._seen(image))
 
     def objects(self, image: np.ndarray) -> pd.DataFrame:
         """The objects of `segment`, a row each: label, area_px, row, column, promised_iou.
@@ -55,17 +56,20 @@ class Segmenter(NamedTuple):
         """
         if not isinstance(self.decoder, ObjectDecoder):
             raise ValueError("a model of class masks has no objects; use segment")
-        labels, promised = self.decoder.with_promises(self.maps(as_rgb8(image)))
+        labels, promised = self.decoder.with_promises(self.maps(self._seen(image)))
         found = regionprops_table(labels, properties=("label", "area", "centroid"))
         table = pd.DataFrame(found).rename(columns=MEASURES)
         return table.astype({"area_px": int}).assign(promised_iou=0.5 + promised / 2)
 
+    def _seen(self, image: np.ndarray) -> np.ndarray:
+        return each_channel8(image) if self.bands else as_rgb8(image)
+
     def labels(self, image: np.ndarray) -> np.ndarray:
-        """Labels (H, W) int32 of an image (H, W, 3) uint8 RGB."""
+        """Labels (H, W) int32 of an image uint8, (H, W, 3) RGB or (H, W, bands)."""
         return self.decoder(self.maps(image))
 
     def maps(self, image: np.ndarray) -> np.ndarray:
-        """Maps (H, W, n) of an image (H, W, 3) uint8 RGB, averaged over the nets and rounded to 8 bits,
+        """Maps (H, W, n) of an image uint8 as of `labels`, averaged over the nets and rounded to 8 bits,
         as a submission's are; with two stages those of the classes."""
         total = sum(np.rint(255 * net.probabilities(image, self.prediction)) for net in self.nets)
         probs = np.rint(total / len(self.nets)).astype(np.uint8)
@@ -82,6 +86,7 @@ def of_run(run: RunFiles) -> Segmenter:
     with_classifier = [fold for fold in run.folds if fold.classifier.exists()]
     return Segmenter(
         nets=[predict.load(fold) for fold in run.folds],
+        bands=run.settings(TrainStage).input.bands,
         prediction=run.settings(Predict),
         task=task,
         decoder=task.decoders(run.thresholds, run.second_if_fitted)["final"],
@@ -101,6 +106,7 @@ def of_shipped(shipped: ShippedFiles) -> Segmenter:
         raise UserError(f"{shipped.folder}: models of two stages are not shipped; load their run")
     return Segmenter(
         nets=[_net(path, each) for path, each in zip(weights, settings, strict=True)],
+        bands=settings[0].input.bands,
         prediction=stages.read(shipped.predict, Predict),
         task=task,
         decoder=task.decoders(run.thresholds, run.second_if_fitted)["final"],

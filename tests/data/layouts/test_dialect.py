@@ -364,7 +364,7 @@ def test_dicom_is_refused_in_one_line_without_pydicom(tmp_path):
         pytest.skip("pydicom is installed")
     path = tmp_path / "raw/dicom-images-train/a/b/1.2.3.dcm"
     path.parent.mkdir(parents=True)
-    path.write_bytes(b"DICM")
+    path.write_bytes(bytes(128) + b"DICM")
     (tmp_path / "raw/train-rle.csv").write_text("ImageId, EncodedPixels\n1.2.3,10 2 5 2\n")
     with pytest.raises(UserError, match=r"DICOM needs pydicom; install .*segline\[dicom\]"):
         read_set(tmp_path, settings(tmp_path, "siim-acr-pneumothorax-segmentation"))

@@ -70,6 +70,7 @@ class Config(Table):
                 f"(model.stem * 2**model.depth)"
             )
         self._check_task()
+        self._check_channels()
         if self.tune.surface == "distance" and not self.target.distance:
             raise ValueError("tune.surface=distance needs target.distance=true")
         if self.predict.other_scales and not self.tune.second_stage:
@@ -97,6 +98,18 @@ class Config(Table):
         _check_numbers(
             "regions.class_weights", self.regions.class_weights, self.data.classes or two
         )
+
+    def _check_channels(self) -> None:
+        chosen, bands = self.data.n_channels, self.input.bands
+        if chosen not in (0, 1, 3) and bands != chosen:
+            raise ValueError(
+                f"data.channels names {chosen} channels, which input.mode={chosen} shows to the net; found "
+                f"input.mode={self.input.mode}"
+            )
+        if bands and bands != (chosen or 3):
+            raise ValueError(
+                f"input.mode={bands} needs data.channels to name those {bands}, found {chosen or 'none'}"
+            )
 
 
 def _check_numbers(key: str, weights: str | tuple[float, ...], names: Sequence[str]) -> None:

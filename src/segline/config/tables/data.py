@@ -55,7 +55,11 @@ class Data(Table):
     page: Whole | None = None
     """Of images of several pages, the number of the one that is the picture, from 0."""
     channels: Annotated[tuple[Whole, ...], Several] = ()
-    """Of images of several channels, the one that is read as grey or three as RGB, from 0."""
+    """Of images of several channels those that are read, from 0: one as grey, three as RGB, any other
+    number with `input.mode` of that number."""
+    window: tuple[float, Positive] | Literal["", "file"] = ""
+    """Of DICOM images, centre and width of the values that are shown from black to white, after the file's
+    own slope and intercept; or `file` for the window that it names."""
     project: Literal["", "max"] = ""
     """Of images of several pages, `max` takes the largest value of all of them."""
     n_folds: Annotated[int, Field(ge=2)] = 5
@@ -64,6 +68,12 @@ class Data(Table):
     """What else stays together: nothing, or all images of one source (laboratory, microscope, stain)."""
     fold_seed: int = 0
     """Seed of the assignment to folds."""
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels that are chosen, here or by the dialect; 0 if none are."""
+        of_files = len(self.described.channels) if self.described else 0
+        return len(self.channels) or (of_files if of_files > 3 else 0)
 
     @property
     def described(self) -> Dialect | None:
@@ -95,8 +105,6 @@ class Data(Table):
 
     @model_validator(mode="after")
     def _choice_fits(self) -> Data:
-        if len(self.channels) not in (0, 1, 3):
-            raise ValueError("channels needs one number (grey) or three (RGB)")
         if self.project and self.page is not None:
             raise ValueError("page takes one page and project=max all of them; give one of the two")
         if self.label_masks and self.task != "instances":
@@ -139,8 +147,9 @@ class Data(Table):
 class Input(Table):
     """What of an image the net sees."""
 
-    mode: Literal["nuclei", "grey", "rgb"] = "nuclei"
-    """One grey channel with the nuclei on the bright side, one grey channel as it is, or colour."""
+    mode: Literal["nuclei", "grey", "rgb"] | Annotated[int, Field(ge=2)] = "nuclei"
+    """One grey channel with the nuclei on the bright side, one grey channel as it is, or colour; or the
+    number of the channels that `data.channels` names (stains, bands), each stretched on its own."""
     size: tuple[Count, Count] | None = None
     """Height and width that every image of a semantic set is brought to; maps come back to its own."""
     stretch: bool = True
@@ -153,7 +162,12 @@ class Input(Table):
     @property
     def channels(self) -> int:
         """Number of channels of the net's input."""
-        return 3 if self.mode == "rgb" else 1
+        return self.bands or (3 if self.mode == "rgb" else 1)
+
+    @property
+    def bands(self) -> int:
+        """Number of channels that are no colours; 0 where an image is grey or RGB."""
+        return self.mode if isinstance(self.mode, int) else 0
 
 
 class Target(Table):

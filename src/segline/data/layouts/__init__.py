@@ -56,8 +56,8 @@ class Key(NamedTuple):
 class Record:
     """One picture as the source holds it. Without `image` it could not be used; `problems` say why.
 
-    The last four are for semantic sets: `place` is the file or folder that `levels` are compared with,
-    `validation` marks a fixed validation set, `group` and `modality` are what a file says of them.
+    `place` is the file or folder that `levels` of semantic sets are compared with, `validation` marks a
+    fixed validation set, `group` and `modality` are what a file says of them.
     """
 
     key: Key
@@ -91,6 +91,11 @@ class Source(Protocol):
 @runtime_checkable
 class SemanticSource(Source, Protocol):
     classes: Classes  # as given, with the colours found in the masks
+
+
+@runtime_checkable
+class ObjectSource(Source, Protocol):
+    reading: str  # in words: what of the masks was taken for an object
 
 
 def open_raw(name: str, raw: Path, reading: Reading = READING) -> Source:

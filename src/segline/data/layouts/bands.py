@@ -1,8 +1,7 @@
-"""Pictures that are no picture files: channels in files of their own, NumPy arrays, DICOM."""
+"""Pictures that are no picture files: channels in files of their own, frames of NumPy arrays."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,13 +18,12 @@ def read(record: Record, picture: Picture, place: Place, dialect: Dialect, choic
     """Fill `data`, `image` and `levels` of a record; UserError for what cannot be read."""
     where = place.raw / picture.name
     if dialect.channels:
-        files.set_image(record, _stacked(picture, place, dialect), where)
+        stacked = _stacked(picture, place, dialect)
+        files.set_image(record, stacked, where, bands=stacked.shape[2] != 3)
         return
     with place.file(picture.name) as path:
-        suffix = path.suffix.lower()
-        if suffix in (".dcm", ".npy"):
-            found = _dicom(path, where) if suffix == ".dcm" else _framed(path, dialect.frame)
-            files.set_image(record, found, where)
+        if dialect.frame is not None and path.suffix.lower() == ".npy":
+            files.set_image(record, _framed(path, dialect.frame), where)
         else:
             files.read_image(record, path, choice)
 
@@ -43,8 +41,8 @@ def _stacked(picture: Picture, place: Place, dialect: Dialect) -> np.ndarray:
 
 
 def _three(channels: Sequence[Channel]) -> Sequence[Channel]:
-    """One channel is grey, in all three; two repeat the first."""
-    return channels if len(channels) == 3 else (*channels, channels[0], channels[0])[:3]
+    """One channel is grey, in all three; two repeat the first; more stay as they are."""
+    return channels if len(channels) >= 3 else (*channels, channels[0], channels[0])[:3]
 
 
 def _scaled(channel: Channel, layer) -> np.ndarray:
@@ -75,20 +73,3 @@ def _framed(path: Path, frame: int | None) -> np.ndarray:
         return found if frame is None or found.ndim == 2 else found[..., frame]
     except (OSError, ValueError, IndexError) as error:
         raise UserError(f"{path}: not a readable array ({error})") from None
-
-
-def _dicom(path: Path, where: Path) -> np.ndarray:
-    """The pixels of a DICOM file, bright where it is displayed bright."""
-    try:
-        pydicom = importlib.import_module("pydicom")  # an extra: the core does without it
-    except ImportError:
-        raise UserError(
-            f"{where}: DICOM needs pydicom; install it with pip install 'segline[dicom]'"
-        ) from None
-    try:
-        found = pydicom.dcmread(path)
-        pixels = found.pixel_array
-    except Exception as error:  # its decoders raise of every kind
-        raise UserError(f"{where}: not a readable DICOM file ({error})") from None
-    inverted = getattr(found, "PhotometricInterpretation", "") == "MONOCHROME1"
-    return pixels.max() - pixels if inverted else pixels

@@ -19,11 +19,11 @@ import numpy as np
 
 from segline.base import files
 from segline.base.errors import UserError
-from segline.data import object_masks, reader
+from segline.data import reader
 from segline.data.archives import Place
-from segline.data.layouts import READING, Key, Problem, Reading, Record
+from segline.data.layouts import READING, Key, Problem, Reading, Record, object_rows
 from segline.data.layouts.files import decode_image
-from segline.masks import labels, rle
+from segline.masks import rle
 
 SPLITS = {"train": "stage1_train", "test": "stage1_test"}
 LABELS = "stage1_train_labels.csv"
@@ -84,10 +84,10 @@ class Dsb2018:
         rows = None if self._rles is None else self._rles.get(record.key.image_id)
         if rows is None and masks and self._rles is not None:
             record.note("not in the label CSV", f"{len(masks)} PNG masks are used")
-        given = list(masks.values()) if rows is None else _valid(record, rows, shape)
+        given = list(masks.values()) if rows is None else object_rows.valid(record, rows, shape)
         if rows is not None and masks:
             _compare(record, given, masks, shape)
-        record.labels = _join(record, given, shape)
+        record.labels = object_rows.join(record, given, shape)
 
     def _masks(self, record: Record, shape: tuple[int, int]) -> dict[str, str]:
         """RLE by name of the masks; unreadable ones are noted."""
@@ -109,7 +109,7 @@ class Dsb2018:
     def _objects(self, record: Record, mask: np.ndarray, name: str) -> dict[str, str]:
         """RLE by name of the objects of a mask; UserError if nothing else tells them."""
         try:
-            return _encoded(mask, name, several=self._reading.label_masks)
+            return object_rows.encoded(mask, name, several=self._reading.label_masks)
         except UserError as error:
             if self._rles is None:
                 raise
@@ -149,38 +149,11 @@ def _read_labels(path: Path) -> dict[str, list[str]]:
     return {str(name): list(rows) for name, rows in table.groupby("ImageId")["EncodedPixels"]}
 
 
-def _encoded(mask: np.ndarray, name: str, *, several: bool) -> dict[str, str]:
-    file = Path(name).name
-    if not several:
-        return {file: rle.encode(object_masks.one_object(mask, name))}
-    numbered = labels.relabel(object_masks.several_objects(mask, name))
-    codes = rle.encode_labels(numbered)
-    return {f"{file}, object {number}": code for number, code in enumerate(codes, 1)}
-
-
 def _check_shape(mask: np.ndarray, shape: tuple[int, int], name: str) -> None:
     if mask.shape[:2] != shape:
         raise UserError(
             f"{name}: {mask.shape[0]}x{mask.shape[1]}, the image is {shape[0]}x{shape[1]}"
         )
-
-
-def _valid(record: Record, rows: list[str], shape: tuple[int, int]) -> list[str]:
-    """The rows that decode to at least one pixel; the others are noted with the codec's message."""
-    try:
-        rle.decode_labels(rows, shape, overlap="smaller")
-    except ValueError:
-        rows = [row for n, row in enumerate(rows, 1) if _decodes(record, n, row, shape)]
-    return [row for row in rows if row.strip()]
-
-
-def _decodes(record: Record, number: int, row: str, shape: tuple[int, int]) -> bool:
-    try:
-        rle.decode(row, shape)
-    except ValueError as error:
-        record.note("invalid RLE", f"row {number} of the image: {error}")
-        return False
-    return True
 
 
 def _compare(
@@ -203,15 +176,3 @@ def _compare(
 
 def _n_pixels(code: str) -> int:
     return sum(int(length) for length in code.split()[1::2])
-
-
-def _join(record: Record, rows: list[str], shape: tuple[int, int]) -> np.ndarray:
-    """Labels (H, W) int32, 1..n; where masks overlap the smaller object keeps the pixel."""
-    joined = rle.decode_labels(rows, shape, overlap="smaller")
-    overlap_px = rle.count_overlaps(rows, shape)
-    if overlap_px:
-        record.note("overlapping masks", f"{overlap_px} px, given to the smaller object")
-    hidden = len(rows) - np.count_nonzero(labels.sizes(joined)[1:])
-    if hidden:
-        record.note("mask hidden by others", f"{hidden} masks have no pixel left")
-    return labels.relabel(joined)

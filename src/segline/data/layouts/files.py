@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import zipfile
 import zlib
@@ -17,10 +18,10 @@ from segline.base import files
 from segline.base.errors import UserError
 from segline.data import reader
 from segline.data.layouts import Problem, Record
-from segline.data.levels import Levels, Scale, stored_scale, to_rgb8
+from segline.data.levels import Levels, Scale, each_channel8, stored_scale, to_rgb8
 from segline.data.reader import IMAGE_SUFFIXES, Choice, Mask
 
-MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".npy", ".npz")
+MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".npz")
 TRAIN_IMAGES = ("images", "train_images", "train/images")
 TRAIN_MASKS = ("masks", "train_masks", "train/masks")
 TEST_IMAGES = ("test_images", "test/images")
@@ -47,7 +48,7 @@ def by_stem(place: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], li
     """Files of a folder by stem, in natural order (2 before 10), and those of other formats as problems."""
     found: dict[str, Path] = {}
     others = []
-    for path in sorted(place.iterdir(), key=_natural):
+    for path in sorted(place.iterdir(), key=natural):
         if path.name.startswith(".") or path.is_dir():
             continue
         if path.suffix.lower() not in suffixes:
@@ -61,7 +62,8 @@ def by_stem(place: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], li
     return found, others
 
 
-def _natural(path: Path) -> tuple:
+def natural(path: Path) -> tuple:
+    """A key that sorts 2 before 10."""
     parts = re.split(r"(\d+)", path.stem)  # every second part is a number
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.suffix
 
@@ -111,13 +113,24 @@ def decode_image(record: Record, data: bytes, where: object, choice: Choice) -> 
     record.suffix = Path(str(where)).suffix.lower()
     for note in found.notes:
         record.note(*note)
-    set_image(record, found.pixels, where)
+    set_image(record, found.pixels, where, bands=bool(choice.bands))
 
 
 def set_image(
-    record: Record, stored: np.ndarray, where: object, scale: Scale | None = None
+    record: Record,
+    stored: np.ndarray,
+    where: object,
+    scale: Scale | None = None,
+    *,
+    bands: bool = False,
 ) -> None:
-    """Fill `image` and `levels` from the numbers a file holds, and `data` unless they are 8-bit."""
+    """Fill `image` and `levels` from the numbers a file holds, and `data` unless they are 8-bit.
+
+    `bands` are channels that are no colours: (H, W, C), kept as a NumPy array.
+    """
+    if bands:
+        _set_bands(record, stored, where)
+        return
     with naming(where):
         scale = scale or stored_scale(stored)
         record.image = to_rgb8(stored, scale)
@@ -127,6 +140,18 @@ def set_image(
     grey = stored.ndim == 2 or bool((stored == stored[..., :1]).all())
     bright = float(record.image.mean())
     record.levels = Levels(str(stored.dtype), 1 if grey else 3, low, high, scale, bright)
+
+
+def _set_bands(record: Record, stored: np.ndarray, where: object) -> None:
+    with naming(where):
+        record.image = each_channel8(stored)
+    file = io.BytesIO()
+    np.save(file, record.image)
+    record.data, record.suffix = file.getvalue(), ".npy"
+    scale: Scale = "0-255" if stored.dtype == np.uint8 else "each channel"
+    low, high = float(stored.min()), float(stored.max())
+    bright = float(record.image.mean())
+    record.levels = Levels(str(stored.dtype), stored.shape[2], low, high, scale, bright)
 
 
 def encode_png(image: np.ndarray) -> bytes:

@@ -23,9 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from segline.base.errors import UserError
+from segline.data import stacks
 from segline.data.layouts import READING, Key, Problem, Reading, Record
 from segline.data.layouts import files as _files
 from segline.data.levels import Scale, scale_of
+from segline.data.stacks import Choice
 from segline.masks import classes as semantic
 from segline.masks.classes import Classes
 
@@ -43,7 +45,7 @@ class Archive:
     path: Path
     images: np.ndarray  # (N, H, W) or (N, H, W, C)
     masks: np.ndarray | None  # the same, with other channels; None for a test file
-    scale: Scale
+    scale: Scale | None  # None of channels, each of which has its own
     full: float  # the largest known value of the masks
 
     @property
@@ -51,18 +53,22 @@ class Archive:
         return [f"{self.path.stem}-{index:04d}" for index in range(len(self.images))]
 
 
-class Npz:
-    """A `SemanticSource`; the archives are kept in memory."""
+class Archives:
+    """The archives of a raw folder, kept in memory; `classes` are None for objects."""
 
-    def __init__(self, raw: Path, classes: Classes, reading: Reading) -> None:
-        self.classes = classes
+    def __init__(self, raw: Path, classes: Classes | None, choice: Choice) -> None:
+        self._choice = choice
         self.sample = _files.companion(raw, "sample_submission.csv")
         self.solution = _files.companion(raw, "solution.csv")
         self.problems: list[Problem] = []
         files = _files_by_role(raw)
-        self._validation = [_read(path, classes) for path in files["validation"]]
-        train = [_read(path, classes) for path in files["train"]] + self._validation
-        test = [_read(path, None) for path in files["test"]]
+        self._validation = [
+            _read(path, classes, choice, masked=True) for path in files["validation"]
+        ]
+        train = [
+            _read(path, classes, choice, masked=True) for path in files["train"]
+        ] + self._validation
+        test = [_read(path, classes, choice, masked=False) for path in files["test"]]
         self._where = {
             Key(split, image_id): (archive, index)
             for split, archives in (("train", train), ("test", test))
@@ -77,13 +83,28 @@ class Npz:
         archive, index = self._where[key]
         record = Record(key, place=str(archive.path), validation=archive in self._validation)
         where = f"{archive.path}[{index}]"
-        _files.set_image(record, archive.images[index], where, archive.scale)
+        bands = bool(self._choice.bands)
+        _files.set_image(record, archive.images[index], where, archive.scale, bands=bands)
         if archive.masks is not None:
-            with _files.naming(f"{where}, mask"):
-                record.labels = semantic.read_mask(
-                    archive.masks[index], self.classes, full=archive.full
-                )
+            record.labels = self.labels(archive, index)
         return record
+
+    def labels(self, archive: Archive, index: int) -> np.ndarray:
+        """The label image (H, W) int32 of one of its masks."""
+        raise NotImplementedError
+
+
+class Npz(Archives):
+    """A `SemanticSource`."""
+
+    def __init__(self, raw: Path, classes: Classes, reading: Reading) -> None:
+        super().__init__(raw, classes, reading.choice)
+        self.classes = classes
+
+    def labels(self, archive: Archive, index: int) -> np.ndarray:
+        assert archive.masks is not None
+        with _files.naming(f"{archive.path}[{index}], mask"):
+            return semantic.read_mask(archive.masks[index], self.classes, full=archive.full)
 
 
 def _files_by_role(raw: Path) -> dict[str, list[Path]]:
@@ -107,17 +128,17 @@ def _files_by_role(raw: Path) -> dict[str, list[Path]]:
     return roles
 
 
-def _read(path: Path, classes: Classes | None) -> Archive:
-    """An archive, with masks if `classes` are given."""
+def _read(path: Path, classes: Classes | None, choice: Choice, *, masked: bool) -> Archive:
+    """An archive, `masked` or of test images."""
     try:
         with np.load(path, allow_pickle=False) as found:
             images = _array(found, "images", path)
-            masks = _array(found, "masks", path) if classes else None
+            masks = _array(found, "masks", path) if masked else None
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path}: not a readable .npz ({error}); save it with numpy.savez"
         ) from None
-    _check_images(images, path)
+    images = _chosen(images, path, choice)
     if masks is not None and masks.shape[:3] != images.shape[:3]:
         raise UserError(
             f"{path}: masks of shape {masks.shape} do not fit images of {images.shape}; both begin with "
@@ -125,7 +146,7 @@ def _read(path: Path, classes: Classes | None) -> Archive:
         )
     with _files.naming(path):
         low, high = float(images.min()), float(images.max())
-        scale = scale_of(images.dtype, low=low, high=high)
+        scale = None if choice.bands else scale_of(images.dtype, low=low, high=high)
     return Archive(path, images, masks, scale, _full(masks, classes))
 
 
@@ -145,11 +166,22 @@ def _array(found: np.lib.npyio.NpzFile, what: str, path: Path) -> np.ndarray:
     return found[name]
 
 
-def _check_images(images: np.ndarray, path: Path) -> None:
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in CHANNELS):
+def _chosen(images: np.ndarray, path: Path, choice: Choice) -> np.ndarray:
+    """The images with the channels that are chosen."""
+    if images.ndim == 4 and choice.channels:
+        stacks.check_channels(images.shape[3], str(path), choice)
+        images = stacks.of_channels(images, choice)
+    _check_images(images, path, choice)
+    return images
+
+
+def _check_images(images: np.ndarray, path: Path, choice: Choice) -> None:
+    known = (choice.bands,) if choice.bands else CHANNELS
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in known):
         raise UserError(
             f"{path}: images of shape {images.shape}; expected (N, H, W) or (N, H, W, C) with C one of "
-            f"{', '.join(map(str, CHANNELS))}; numpy.moveaxis brings channels to the end"
+            f"{', '.join(map(str, known))}; numpy.moveaxis brings channels to the end, data.channels names "
+            f"which"
         )
     if not len(images):
         raise UserError(f"{path}: no images in it; save with numpy.savez(path, images, masks)")

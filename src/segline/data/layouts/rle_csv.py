@@ -95,7 +95,12 @@ def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> Rows:
             continue
         number = _class_number(class_id, classes, f"{path}, line {line}")
         rows.setdefault(stems[image_id], []).append((number, encoded.strip()))
-    alone = [image for stem, image in images.items() if stem not in rows]
+    check_paired(path, unknown, [image for stem, image in images.items() if stem not in rows])
+    return rows
+
+
+def check_paired(path: Path, unknown: Sequence[str], alone: Sequence[Path]) -> None:
+    """Refuse rows of no image, given as `line 2: a`, and images without row."""
     if unknown or alone:
         without = [f"{len(unknown)} rows without image (first {unknown[0]})"] if unknown else []
         extra = [f"{len(alone)} images without row (first {alone[0]})"] if alone else []
@@ -103,7 +108,6 @@ def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> Rows:
             f"{path}: {' and '.join(without + extra)}; add the images or remove the rows; an image "
             f"without object has a row with an empty EncodedPixels"
         )
-    return rows
 
 
 def _class_number(text: str, classes: Classes, where: str) -> int:

@@ -32,14 +32,15 @@ def efficientnet_unet(
     """Map images (N, H, W, channels) in 0..1 to float32 logits (N, H, W, n) by name, like `unet`.
 
     `depth` must be 5 and `stem` 1, as the encoder halves five times; the decoder has `width` filters at
-    full size, doubling up to `max_width`. One channel is shown to the encoder three times. `weights`
+    full size, doubling up to `max_width`. One channel is shown to the encoder three times; of two, or more
+    than three, three mixtures are learnt, which begin as their mean. `weights`
     is "imagenet", which Keras fetches once and keeps, or None for random ones. Raises ValueError
     for another depth or stem, and UserError if the weights are neither here nor to be fetched.
     """
     if (depth, stem) != (5, 1):
         raise ValueError(f"efficientnet_unet needs depth=5 and stem=1, found {depth} and {stem}")
     image = keras.Input((None, None, channels), name="image")
-    shown = image if channels == 3 else layers.Concatenate()([image] * 3)
+    shown = three_channels(image)
     encoder = _encoder(layers.Rescaling(255.0)(shown), weights)  # it normalises 0..255 by itself
     skips = [image, *(encoder.get_layer(name).output for name in STAGES[:-1])]
     x = encoder.get_layer(STAGES[-1]).output
@@ -51,6 +52,15 @@ def efficientnet_unet(
         x = layers.Concatenate()([x, skip])
         x = parts.convolutions(filters)(x)
     return keras.Model(image, parts.logits(x, outputs), name="efficientnet_unet")
+
+
+def three_channels(image: keras.KerasTensor) -> keras.KerasTensor:
+    """What the encoder is shown of (N, H, W, C): (N, H, W, 3)."""
+    channels = image.shape[-1]
+    if channels in (1, 3):
+        return image if channels == 3 else layers.Concatenate()([image] * 3)
+    mean = keras.initializers.Constant(1 / channels)
+    return layers.Conv2D(3, 1, use_bias=False, kernel_initializer=mean)(image)
 
 
 def _encoder(image: keras.KerasTensor, weights: str | None) -> keras.Model:

@@ -1,0 +1,73 @@
+"""Objects in an image folder and a CSV of run-length encoded masks (see `rle`), a row an object.
+
+    train.csv                    ImageId,EncodedPixels
+    train_images/ (or images/, train/images/), test_images/ (or test/images/)
+    groups.csv, sample_submission.csv, solution.csv     optional, as in `folders`
+
+ImageId is an image's stem or file name. An image without objects has a row with an empty EncodedPixels.
+Where rows overlap the smaller object keeps the pixel.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segline.base import files
+from segline.base.errors import UserError
+from segline.data.layouts import READING, Key, Reading, Record, object_rows
+from segline.data.layouts import files as _files
+from segline.data.layouts.folders import Pictures
+from segline.data.layouts.rle_csv import TABLE, check_paired
+
+COLUMNS = ("ImageId", "EncodedPixels")
+
+
+def open_raw(raw: Path, reading: Reading = READING) -> ObjectCsv:
+    """List the images and read the CSV; UserError for unpaired ones."""
+    return ObjectCsv(raw, reading)
+
+
+class ObjectCsv:
+    """An `ObjectSource`."""
+
+    def __init__(self, raw: Path, reading: Reading) -> None:
+        train = _files.needed_folder(raw, _files.TRAIN_IMAGES)
+        test = _files.folder(raw, _files.TEST_IMAGES)
+        self._pictures = Pictures(raw, train, test, reading.choice)
+        self.sample, self.solution = self._pictures.sample, self._pictures.solution
+        self.problems = self._pictures.problems
+        self._rows = _read_rows(raw / TABLE, self._pictures.train)
+        self.reading = f"{TABLE}: each row is an object"
+
+    def keys(self) -> list[Key]:
+        return list(self._pictures.keys())
+
+    def load(self, key: Key) -> Record:
+        try:
+            record = self._pictures.read(key)
+        except UserError as error:
+            record = Record(key)
+            record.note("image unreadable", str(error))
+            return record
+        if key.split == "train":
+            assert record.image is not None
+            shape = (record.image.shape[0], record.image.shape[1])
+            rows = object_rows.valid(record, self._rows[self._pictures.stem(key)], shape)
+            record.labels = object_rows.join(record, rows, shape)
+        return record
+
+
+def _read_rows(path: Path, images: dict[str, Path]) -> dict[str, list[str]]:
+    """RLE of the objects of each image by its stem."""
+    table = files.read_csv(path, COLUMNS, dtype=str)
+    stems = {image.name: stem for stem, image in images.items()} | {stem: stem for stem in images}
+    rows: dict[str, list[str]] = {}
+    unknown = []
+    cells = zip(table["ImageId"], table["EncodedPixels"], strict=True)
+    for line, (image_id, code) in enumerate(cells, start=2):
+        if image_id in stems:
+            rows.setdefault(stems[image_id], []).extend([code.strip()] if code.strip() else [])
+        else:
+            unknown.append(f"line {line}: {image_id}")
+    check_paired(path, unknown, [image for stem, image in images.items() if stem not in rows])
+    return rows

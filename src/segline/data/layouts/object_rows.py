@@ -1,0 +1,51 @@
+"""What the layouts of objects share: masks and rows of one image become its label image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from segline.data import object_masks
+from segline.data.layouts import Record
+from segline.masks import labels, rle
+
+
+def encoded(mask: np.ndarray, name: str, *, several: bool) -> dict[str, str]:
+    """RLE by name of the object of a mask file, or of its `several` ones; UserError if none can be told."""
+    file = Path(name).name
+    if not several:
+        return {file: rle.encode(object_masks.one_object(mask, name))}
+    numbered = labels.relabel(object_masks.several_objects(mask, name))
+    codes = rle.encode_labels(numbered)
+    return {f"{file}, object {number}": code for number, code in enumerate(codes, 1)}
+
+
+def valid(record: Record, rows: list[str], shape: tuple[int, int]) -> list[str]:
+    """The rows that decode to at least one pixel; the others are noted with the codec's message."""
+    try:
+        rle.decode_labels(rows, shape, overlap="smaller")
+    except ValueError:
+        rows = [row for n, row in enumerate(rows, 1) if _decodes(record, n, row, shape)]
+    return [row for row in rows if row.strip()]
+
+
+def _decodes(record: Record, number: int, row: str, shape: tuple[int, int]) -> bool:
+    try:
+        rle.decode(row, shape)
+    except ValueError as error:
+        record.note("invalid RLE", f"row {number} of the image: {error}")
+        return False
+    return True
+
+
+def join(record: Record, rows: list[str], shape: tuple[int, int]) -> np.ndarray:
+    """Labels (H, W) int32, 1..n; where masks overlap the smaller object keeps the pixel."""
+    joined = rle.decode_labels(rows, shape, overlap="smaller")
+    overlap_px = rle.count_overlaps(rows, shape)
+    if overlap_px:
+        record.note("overlapping masks", f"{overlap_px} px, given to the smaller object")
+    hidden = len(rows) - np.count_nonzero(labels.sizes(joined)[1:])
+    if hidden:
+        record.note("mask hidden by others", f"{hidden} masks have no pixel left")
+    return labels.relabel(joined)
