@@ -28,6 +28,9 @@ METRICS = (
     *("f05", "surface_dice", "dice_hausdorff", "ap_iou"),
 )
 
+# The competition of a data set that names no other.
+HOME = {"dsb2018": "data-science-bowl-2018"}
+
 # Each term of the loss and its class in the package nets.losses: names only, since that needs Keras.
 LOSS_TERMS = {
     "cross_entropy": "pixelwise.CrossEntropy",

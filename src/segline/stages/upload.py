@@ -10,15 +10,18 @@ from segline.base.errors import UserError
 from segline.config.places import RunFiles
 from segline.results.cost import needed
 
-COMPETITION = "data-science-bowl-2018"
 
-
-def run(run: RunFiles, submission: Path) -> None:
-    """Submit a finished CSV to Kaggle."""
+def run(run: RunFiles, submission: Path, competition: str = "") -> None:
+    """Submit a finished CSV to Kaggle; `competition` is its slug there."""
+    if not competition:
+        raise UserError(
+            f"{run.name}: its config names no competition; set data.competition to the last part of the "
+            f"address of the competition's page, such as airbus-ship-detection"
+        )
     needed(submission, run, "make submit")
     if shutil.which("kaggle") is None:
         raise UserError("no kaggle command; pip install kaggle and put your token in ~/.kaggle")
-    command = ["kaggle", "competitions", "submit", "-c", COMPETITION]
+    command = ["kaggle", "competitions", "submit", "-c", competition]
     answer = subprocess.run([*command, "-f", str(submission), "-m", run.name])
     if answer.returncode:
         raise UserError(f"{' '.join(command)}: failed with status {answer.returncode}")

@@ -1,0 +1,305 @@
+"""An unknown competition with a table of masks: a dialect of its own, with the evidence of each key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from segline.base.errors import UserError
+from segline.config.tables.dialect import Coding, Dialect
+from segline.config.write import Line
+from segline.data.layouts import dialect as layout
+from segline.data.layouts import self_check
+from segline.data.look import cells, columns, pairs, samples
+from segline.data.look.columns import Told
+from segline.data.look.folder import Family, Folder, TableFile
+from segline.data.look.guess import Guess
+from segline.data.look.pictures import LARGEST
+from segline.masks import codecs
+from segline.submission.rows import bare
+
+CODECS = {
+    "numbers": ("pairs", "relative"),
+    "lists": ("lists",),
+    "coco": ("coco",),
+    "wkt": ("wkt",),
+    "polygons": ("polygons",),
+}
+OVERLAPPING = 0.01  # of the masks' pixels in several classes: they may overlap
+
+
+def look(folder: Folder) -> Guess | None:
+    """The dialect of the largest table of masks; None if no table holds masks of these images."""
+    families = [f for f in [*folder.pictures, *folder.archives] if not f.is_mask]
+    tables = sorted(folder.tables, key=lambda table: -table.n_rows)
+    for table in tables:
+        if not table.is_sample and (told := columns.told(table, families)):
+            return _guess(folder, table, told)
+    return None
+
+
+class Rows(NamedTuple):
+    """What one row of the table is, and how an image without mask is written."""
+
+    rows: str
+    why: str
+    empty: list[str]
+    n_without_row: int
+    first_without_row: str
+
+
+def _guess(folder: Folder, table: TableFile, told: Told) -> Guess:
+    family = told.images.family
+    test, sample = samples.of_test(folder, family)
+    rows = _rows(table, told)
+    task = "instances" if rows.rows == "object" else "semantic"
+    guess = Guess(f"a table of masks, {table.name}", task, family.names, test.names if test else ())
+    lines = [
+        Line("rows", rows.rows, rows.why),
+        *_classes(told, rows),
+        *_paths(folder, table, family, test, sample),
+        Line("columns", [told.columns], f"of {', '.join(table.cells.columns)}"),
+        *_ids(table, told),
+    ]
+    lines += _coding(folder, told, lines, guess)
+    lines += _nothing(rows, sample)
+    if sample:
+        lines += samples.lines(sample, test or family, told, table)
+    lines.append(Line("metric", _metric(rows), "no file tells; see the competition's page"))
+    guess.dialect = lines
+    guess.tell("masks", f"{table.name}: {rows.why}")
+    if rows.n_without_row:
+        guess.tell(
+            "without mask",
+            f"{rows.n_without_row} images have no row, first {rows.first_without_row}",
+        )
+    return guess
+
+
+def _metric(rows: Rows) -> str:
+    return "map_iou" if rows.rows == "object" else "dice"
+
+
+def _rows(table: TableFile, told: Told) -> Rows:
+    masks = table.cells[told.mask].str.strip()
+    empty = cells.spellings_of_nothing(masks)
+    written = table.cells[told.images.column].str.strip()
+    if told.images.split:
+        known = told.images.family.stems
+        pairs = (columns.parted(text, told.images.split, known) for text in written)
+        written = written.map(dict(zip(written, pairs, strict=True))).map(
+            lambda pair: pair[0] if pair else ""
+        )
+    images = written.map(bare)
+    masked = images[~masks.isin(["", *empty])]
+    most = int(masked.value_counts().max()) if len(masked) else 0
+    listed = set(images)
+    without = [stem for stem in told.images.family.stems if stem not in listed]
+    counted = f"{len(masks)} rows of {len(listed)} images, up to {most} masks an image"
+    if told.values:
+        rows, why = "class", f"{counted}; classes {', '.join(told.values)}"
+    elif most > 1:
+        rows, why = "object", f"{counted}: a row an object (or several parts of one mask?)"
+    else:
+        rows, why = "image", f"{counted}: a row an image"
+    return Rows(rows, why, empty, len(without), without[0] if without else "")
+
+
+def _classes(told: Told, rows: Rows) -> list[Line]:
+    if rows.rows == "object":
+        return []
+    if rows.rows == "image":
+        return [
+            Line("classes", ["background", "object"], "no file names the class; any word will do")
+        ]
+    names = named(told.values)
+    lines = [Line("classes", ["background", *names], "as the table has them")]
+    if tuple(names) != told.values:
+        lines.append(Line("class_values", list(told.values), "what the table writes for them"))
+    return lines
+
+
+def named(values: Sequence[str]) -> list[str]:
+    """A name without spaces and commas for each value of a class.
+
+    >>> named(["1", "large bowel", "a,b", "background"])
+    ['class_1', 'large_bowel', 'a_b', 'class_background']
+    """
+    found: list[str] = []
+    for value in values:
+        name = re.sub(r"[\s,]+", "_", value.strip()) or "class"
+        name = f"class_{name}" if name.isdecimal() or name == "background" else name
+        while name in found:
+            name += "_"
+        found.append(name)
+    return found
+
+
+def _paths(
+    folder: Folder, table: TableFile, family: Family, test: Family | None, sample: TableFile | None
+) -> list[Line]:
+    lines = [Line("images", family.pattern(), f"{len(family.names)} training images")]
+    if family.template:
+        lines.append(Line("id", family.template, "files of several folders are called alike"))
+    if test is not None:
+        lines.append(Line("test_images", test.pattern(), f"{len(test.names)} test images"))
+    masks = _mask_files(folder, family)
+    if masks:
+        lines.append(Line("masks", masks, "compared with the table, which is what is read"))
+    lines.append(Line("table", Path(table.name).name, f"{table.n_rows} rows"))
+    if sample is not None:
+        lines.append(Line("sample", Path(sample.name).name, f"{sample.n_rows} rows"))
+    return lines
+
+
+def _mask_files(folder: Folder, family: Family) -> str:
+    """The pattern of mask files beside the table, one an image."""
+    found = pairs.of(folder, [family])
+    return found.mask_pattern if found and not "".join(found.image) else ""
+
+
+def _ids(table: TableFile, told: Told) -> list[Line]:
+    column = table.cells[told.images.column].str.strip()
+    if told.images.split:
+        known = told.images.family.stems
+        pairs = (columns.parted(text, told.images.split, known) for text in column)
+        found = columns.ending(pair[0] for pair in pairs if pair)
+    else:
+        found = columns.ending(column)
+    return [Line("ending", found, "what the table's ids have after the image's")] if found else []
+
+
+def _nothing(rows: Rows, sample: TableFile | None) -> list[Line]:
+    """How an image without mask is written, in and out."""
+    lines = []
+    others = [cell for cell in rows.empty if cell]
+    if others:
+        lines.append(Line("empty", others, "cells that hold no mask"))
+    if rows.empty and rows.empty[0]:
+        lines.append(Line("empty_written", rows.empty[0], "as the table writes it"))
+    if not rows.empty and rows.n_without_row:
+        why = f"no cell is empty, and {rows.n_without_row} images have no row: they have no mask"
+        lines.append(Line("unlisted", "empty", why))
+    return lines
+
+
+def _coding(folder: Folder, told: Told, lines: Sequence[Line], guess: Guess) -> list[Line]:
+    """Codec, order and base: of all that the self-check lets pass, what speaks for it most."""
+    given: dict[str, Any] = {line.key: line.value for line in lines}
+    opened = layout.open_raw(
+        folder.raw, Dialect.model_validate(given | {"check": False}), classes=None
+    )
+    specimens = opened.specimens()
+    if not specimens:
+        raise UserError(
+            f"{folder.raw}: no picture of the {guess.layout} can be read (up to {LARGEST // 10**6} MB "
+            f"each), so the order of its masks cannot be told; {opened.problems[:1]}"
+        )
+    tried = [_tried(specimens, coding) for coding in _candidates(told, specimens)]
+    best = min(tried, key=lambda each: (each.refused != "", each.rank))
+    if best.refused:
+        raise UserError(f"{guess.layout}: masks of column {told.mask}: {best.refused}")
+    coding, texts = best.coding, sum(len(each.texts) for each in specimens)
+    seen = f"{texts} masks of {len(specimens)} images"
+    found = [Line("codec", coding.codec, _why_codec(told, coding, seen))]
+    guess.tell("codec", f"{coding.codec}: {_why_codec(told, coding, seen)}")
+    if coding.codec in self_check.ORDERED:
+        found.append(Line("order", coding.order, _why_order(best, tried, seen)))
+        found.append(Line("base", coding.base, _why_base(best, tried)))
+        guess.tell("order", f"{coding.order}: {found[-2].why}")
+        guess.tell("base", f"{coding.base}: {found[-1].why}")
+    if given["rows"] == "class" and _overlap(specimens, coding):
+        found.append(Line("exclusive", False, "masks of several classes share pixels"))
+    return found
+
+
+def _candidates(told: Told, specimens: Sequence[self_check.Specimen]) -> list[Coding]:
+    texts = [text for each in specimens for text in each.texts]
+    codecs_of = CODECS[told.kind]
+    if told.kind == "numbers":
+        codecs_of = ("pairs",) if cells.ascends(texts) else ("relative",)
+    if codecs_of[0] not in self_check.ORDERED:
+        return [Coding(codec=codecs_of[0])]  # type: ignore[arg-type]
+    return [
+        Coding(codec=codec, order=order, base=base)  # type: ignore[arg-type]
+        for codec in codecs_of
+        for order in ("columns", "rows")
+        for base in (1, 0)
+    ]
+
+
+class Tried(NamedTuple):
+    """What a coding makes of the specimens; `refused` says what the self-check holds against it."""
+
+    coding: Coding
+    refused: str
+    pieces: int = 0
+    flush: int = 0  # runs that end at an edge of the image,
+    wrapped: int = 0  # and that reach one pixel around it
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        return self.pieces, self.wrapped - self.flush
+
+
+def _tried(specimens: Sequence[self_check.Specimen], coding: Coding) -> Tried:
+    try:
+        self_check.check(specimens, coding, "")
+        masks = [
+            codecs.decode_labels(s.texts, s.shape, coding, overlap="smaller") for s in specimens
+        ]
+    except (UserError, ValueError) as error:
+        return Tried(coding, str(error).removeprefix(": "))
+    pieces = sum(self_check.pieces(mask > 0) for mask in masks)
+    if coding.codec not in self_check.ORDERED:
+        return Tried(coding, "", pieces)
+    return Tried(coding, "", pieces, *self_check.at_edges(specimens, coding))
+
+
+def _why_codec(told: Told, coding: Coding, seen: str) -> str:
+    if told.kind != "numbers":
+        return f"the form of the cells; {seen}"
+    where = "starts ascend" if coding.codec == "pairs" else "starts do not ascend, so they are gaps"
+    return f"{where} in {seen}"
+
+
+def _why_order(best: Tried, tried: Sequence[Tried], seen: str) -> str:
+    other = _other(tried, best, "order")
+    if other.refused:
+        return f"by {other.coding.order}: {other.refused}"
+    if other.pieces > best.pieces:
+        return f"{best.pieces} pieces in {seen}, {other.pieces} by {other.coding.order}"
+    return f"NOT TOLD by {seen}: both orders give {best.pieces} pieces; look at make preview"
+
+
+def _why_base(best: Tried, tried: Sequence[Tried]) -> str:
+    other = _other(tried, best, "base")
+    if other.refused:
+        return f"from {other.coding.base}: {other.refused}"
+    if other.rank > best.rank:
+        return (
+            f"{best.flush} runs end at an edge and {best.wrapped} reach around it; counted from "
+            f"{other.coding.base} {other.flush} and {other.wrapped}"
+        )
+    return "NOT TOLD: no run shows it; 1 is usual"
+
+
+def _other(tried: Sequence[Tried], best: Tried, key: str) -> Tried:
+    """What was tried that differs from the best in this key alone."""
+    same = [k for k in ("codec", "order", "base") if k != key]
+    return next(
+        each
+        for each in tried
+        if getattr(each.coding, key) != getattr(best.coding, key)
+        and all(getattr(each.coding, k) == getattr(best.coding, k) for k in same)
+    )
+
+
+def _overlap(specimens: Sequence[self_check.Specimen], coding: Coding) -> bool:
+    overlap = sum(codecs.count_overlaps(each.texts, each.shape, coding) for each in specimens)
+    decoded = (codecs.decode_labels(s.texts, s.shape, coding, overlap="smaller") for s in specimens)
+    return overlap > OVERLAPPING * sum(np.count_nonzero(mask) for mask in decoded)
