@@ -43,7 +43,8 @@ def resolved(given: object) -> object:
 def followed(data: Mapping[str, Any]) -> dict[str, Any]:
     """The table `data` with what follows from its dialect: source, task, classes, exclusive.
 
-    So does the competition, of one given by name. What is given stays. ValueError for an unknown name, pydantic's error for a faulty table.
+    So does the competition, of a dialect given by name. What is given stays. ValueError for an unknown
+    name, pydantic's error for a faulty table.
     """
     dialect = Dialect.model_validate(found) if (found := resolved(data.get("dialect"))) else None
     if dialect is None:

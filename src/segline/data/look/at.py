@@ -13,6 +13,7 @@ from segline.data.look.guess import Guess
 from segline.data.look.known import Fit
 
 MOST_TABLES = 6  # that are told
+NO_PICTURES = (".npy", ".dcm")  # which a dialect reads, not the reader of pictures
 
 
 def at(raw: Path) -> Guess:
@@ -23,7 +24,7 @@ def at(raw: Path) -> Guess:
     described = bool(guess.dialect) or (guess.slug and _table(guess.slug).source == "dialect")
     seen = []
     for name, files in (("train", guess.train), ("test", guess.test)):
-        if files:
+        if files and not files[0].endswith(NO_PICTURES) and not _is_layered(guess.slug):
             found = pictures.look(folder.place, files)
             seen.append((f"{name} images", f"{len(files)}: {found.told}"))
             seen += [("not read", said) for said in found.refused[:2]]
@@ -47,6 +48,11 @@ def _told(table, folder: Folder) -> tuple[str, str]:
 
 def _table(slug: str) -> Dialect:
     return Dialect.model_validate(built_in(slug))
+
+
+def _is_layered(slug: str) -> bool:
+    """Whether a picture is spread over several files."""
+    return bool(slug) and bool(_table(slug).channels)
 
 
 def _known(folder: Folder, fits: list[Fit]) -> Guess:

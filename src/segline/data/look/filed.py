@@ -9,7 +9,6 @@ from statistics import median
 import numpy as np
 
 from segline.base.errors import UserError
-from segline.config.tables.dialect import Dialect
 from segline.config.write import Line
 from segline.data.layouts import files
 from segline.data.look import masks, pairs, samples

@@ -117,6 +117,11 @@ class TableFile:
     def is_sample(self) -> bool:
         return "sample" in PurePosixPath(self.name).name.lower()
 
+    @property
+    def is_of_training(self) -> bool:
+        """Whether it may tell the masks of training images: neither a sample nor a solution."""
+        return not self.is_sample and "solution" not in PurePosixPath(self.name).name.lower()
+
 
 class Folder:
     """A raw folder; zips count as folders of their names."""
@@ -191,11 +196,13 @@ def _joined(folder: str, by_suffix: dict[str, list[str]]) -> list[Family]:
 
 
 def _by_stem(folder: str, names: list[str]) -> list[list[str]]:
-    """Of folders alike, each with the same few files, those called alike together; else all."""
+    """Of folders alike, one an image, each with the same few files, those called alike; else all."""
     stems: dict[str, list[str]] = {}
     for name in names:
         stems.setdefault(stem(name), []).append(name)
-    return list(stems.values()) if "*" in folder and 2 * len(stems) <= len(names) else [names]
+    return (
+        list(stems.values()) if folder.endswith("*") and 2 * len(stems) <= len(names) else [names]
+    )
 
 
 def _called(folders: Sequence[str]) -> dict[str, str]:

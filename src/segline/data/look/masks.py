@@ -42,6 +42,7 @@ class Seen:
     dtypes: Counter[str] = field(default_factory=Counter)
     n_values: int = 0  # of all masks, each counted in each,
     n_whole: int = 0  # and of these connected
+    n_counted: int = 0  # masks whose values are 0 and 1 to n without gaps
     n_channels: set[int] = field(default_factory=set)  # of masks of one channel a class
     sums_to_one: bool = True
     areas: list[int] = field(default_factory=list)  # of objects, if that is what they are
@@ -50,11 +51,12 @@ class Seen:
 
     @property
     def of_objects(self) -> bool:
-        """Whether each value is an object: many of them, each in one piece, in few of the masks."""
+        """Whether each value is an object: many, each in one piece, others or more in every mask."""
         values = [value for value in self.masks if value not in (0, "#000000")]
         rare = [value for value in values if self.masks[value] <= COMMON * self.n_read]
+        counted = self.n_counted == self.n_read and 3 * len(set(self.per_image)) >= self.n_read
+        varied = len(rare) > len(values) // 2 or len(values) > MOST_CLASSES or counted
         many = len(values) >= FEWEST_OBJECTS and self.n_values > self.n_read
-        varied = len(rare) > len(values) // 2 or len(values) > MOST_CLASSES
         whole = self.n_whole >= CONNECTED * max(self.n_values, 1)
         return many and varied and whole and not self.n_channels
 
@@ -124,6 +126,7 @@ def _add_values(seen: Seen, values: np.ndarray, *, colours: bool = False) -> Non
         seen.masks[name] += 1
     objects = [(value, n) for value, n in zip(found, counts.tolist(), strict=True) if value]
     seen.per_image.append(len(objects))
+    seen.n_counted += [value for value, _ in objects] == list(range(1, len(objects) + 1))
     seen.areas += [n for _, n in objects]
     for value, _ in spread(objects, LOOKED_AT):
         seen.n_values += 1
@@ -225,10 +228,13 @@ def _is_soft(pixels: Counter[int | float]) -> bool:
         return min(pixels) == 0
     if not full or min(pixels) < 0 or (full > 1 and {0, 1, full} == set(pixels)):
         return False
-    between = [(v, n) for v, n in pixels.items() if HARD < v / full < 1 - HARD]
-    n_between = sum(n for _, n in between)
-    few = n_between <= SOFT_SHARE * sum(pixels.values())
-    return few and (len(between) >= SOFT_VALUES or full == 1 or not between)
+    n_between = sum(n for value, n in pixels.items() if HARD < value / full < 1 - HARD)
+    others = [value for value in pixels if value not in (0, top)]
+    upper = any(
+        value > full / 4 for value in others
+    )  # edges have levels there, class numbers do not
+    edges = full == 1 or (len(others) >= SOFT_VALUES and upper)
+    return edges and n_between <= SOFT_SHARE * sum(pixels.values())
 
 
 def _numbered(n: int) -> tuple[str, ...]:

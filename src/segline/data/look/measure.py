@@ -9,10 +9,10 @@ import numpy as np
 from segline.base.errors import UserError
 from segline.config.tables import Data
 from segline.config.write import Line
-from segline.data.layouts import dialect
+from segline.data.layouts import Record, dialect
 from segline.data.look.folder import Folder, spread
 from segline.data.look.guess import Guess
-from segline.data.look.pictures import LARGEST
+from segline.data.look.pictures import LARGEST, Seen
 from segline.masks import labels
 from segline.masks.classes import Classes, of_data, pixel_counts
 
@@ -32,8 +32,10 @@ def measure(guess: Guess, folder: Folder) -> None:
     except UserError as error:
         guess.tell("refused", str(error))
         return
-    train = [key for key in list(source.keys()) if key.split == "train"]  # noqa: SIM118
+    train = [key for key in list(source.keys()) if key.split == "train"]
     records = [source.load(key) for key in spread(train, LABELS)]
+    if not guess.pictures.n_read:
+        _see(guess, records)
     found = [record.labels for record in records if record.labels is not None]
     for record in records:
         if record.image is None:
@@ -46,6 +48,17 @@ def measure(guess: Guess, folder: Folder) -> None:
         _of_objects(guess, found)
     else:
         _of_classes(guess, found, classes)
+
+
+def _see(guess: Guess, records: list[Record]) -> None:
+    """Pictures that are no picture files are seen as the dialect makes them."""
+    seen = Seen(len(guess.train))
+    for record in records:
+        if record.image is not None and record.levels is not None:
+            seen.add(record.image, record.levels.dtype)
+    if seen.n_read:
+        guess.pictures = seen
+        guess.tell("train images", f"{len(guess.train)}: {seen.told}")
 
 
 def _opened(guess: Guess, folder: Folder) -> tuple[Data, dialect.Described]:

@@ -30,6 +30,13 @@ class Seen:
     n_colour: int = 0
     refused: list[str] = field(default_factory=list)
 
+    def add(self, image: np.ndarray, dtype: str) -> None:
+        """Count a picture (H, W, 3) uint8 that was stored as `dtype`."""
+        self.n_read += 1
+        self.sizes[(image.shape[0], image.shape[1])] += 1
+        self.dtypes[dtype] += 1
+        self.n_colour += in_colour(image)
+
     @property
     def side(self) -> int:
         """The shorter side of the median picture, 0 without any."""
@@ -74,10 +81,7 @@ def look(place: Place, names: Sequence[str]) -> Seen:
         except (UserError, ValueError) as error:
             seen.refused.append(_told(error, place, name))
             continue
-        seen.n_read += 1
-        seen.sizes[found.shape[:2]] += 1  # type: ignore[index]
-        seen.dtypes[str(pixels.dtype)] += 1
-        seen.n_colour += in_colour(found)
+        seen.add(found, str(pixels.dtype))
     return seen
 
 

@@ -34,10 +34,11 @@ OVERLAPPING = 0.01  # of the masks' pixels in several classes: they may overlap
 
 def look(folder: Folder) -> Guess | None:
     """The dialect of the largest table of masks; None if no table holds masks of these images."""
-    families = [f for f in [*folder.pictures, *folder.archives] if not f.is_mask]
+    pictures = [f for f in [*folder.pictures, *folder.archives] if not f.is_mask]
+    families = [family for family in pictures if not family.is_test] or pictures
     tables = sorted(folder.tables, key=lambda table: -table.n_rows)
     for table in tables:
-        if not table.is_sample and (told := columns.told(table, families)):
+        if table.is_of_training and (told := columns.told(table, families)):
             return _guess(folder, table, told)
     return None
 
@@ -65,8 +66,8 @@ def _guess(folder: Folder, table: TableFile, told: Told) -> Guess:
         Line("columns", [told.columns], f"of {', '.join(table.cells.columns)}"),
         *_ids(table, told),
     ]
+    lines += _nothing(rows)
     lines += _coding(folder, told, lines, guess)
-    lines += _nothing(rows, sample)
     if sample:
         lines += samples.lines(sample, test or family, told, table)
     lines.append(Line("metric", _metric(rows), "no file tells; see the competition's page"))
@@ -173,7 +174,7 @@ def _ids(table: TableFile, told: Told) -> list[Line]:
     return [Line("ending", found, "what the table's ids have after the image's")] if found else []
 
 
-def _nothing(rows: Rows, sample: TableFile | None) -> list[Line]:
+def _nothing(rows: Rows) -> list[Line]:
     """How an image without mask is written, in and out."""
     lines = []
     others = [cell for cell in rows.empty if cell]
@@ -243,7 +244,7 @@ class Tried(NamedTuple):
 
     @property
     def rank(self) -> tuple[int, int]:
-        return self.pieces, self.wrapped - self.flush
+        return self.pieces, self.wrapped
 
 
 def _tried(specimens: Sequence[self_check.Specimen], coding: Coding) -> Tried:
