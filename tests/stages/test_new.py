@@ -102,7 +102,7 @@ def test_siim_is_named_and_what_it_lacks_is_said(tmp_path, make):
     (raw / "train-rle.csv").write_text("ImageId, EncodedPixels\na, 3 2 4 1\nb, -1\n")
     _, text, said = make()
     assert 'dialect = "siim-acr-pneumothorax-segmentation"' in text
-    assert "a.dcm: DICOM needs pydicom" in said or "a.dcm: not a readable DICOM" in said
+    assert "DICOM" in said  # that it needs pydicom or, where that is there, that these are none
 
 
 def test_an_order_that_the_masks_refute_is_turned_round(tmp_path, make):
@@ -124,7 +124,7 @@ def classed(raw, *, order="rows", base=0, values=("large car", "7"), empty="none
     rows = []
     for n in range(6):
         labels = painted(SHAPE, 2, seed=n)
-        labels[disc(SHAPE, 20, 59, 9)] = 2
+        labels[disc(SHAPE, 20, 59, 9)], labels[disc(SHAPE, 30, 0, 9)] = 2, 1
         labels[labels > n] = 0
         truth[f"p{n}"] = labels
         write(raw / f"pictures/train/p{n}.png", picture(labels, n))
@@ -361,12 +361,18 @@ def test_archives(tmp_path, make):
     assert all((labels[f"train-{n:04}"] == truth[n]).all() for n in range(6))
 
 
-@pytest.mark.parametrize("name", ["multichannel", "two_stage", "tiny_classes"])
-def test_what_the_generators_write(tmp_path, make, name):
+SLOW = pytest.mark.slow  # the generator is
+
+
+@pytest.mark.parametrize(
+    ("name", "n_classes"),
+    [("tiny_classes", 2), pytest.param("multichannel", 5, marks=SLOW)]
+    + [pytest.param("two_stage", 4, marks=SLOW), pytest.param("multiclass", 4, marks=SLOW)],
+)
+def test_what_the_generators_write(tmp_path, make, name, n_classes):
     jobs.write(tmp_path / "raw", name=name, seed=1)
     config, _, _ = make()
-    known = {"multichannel": 5, "two_stage": 4, "tiny_classes": 2}
-    assert (config.data.source, len(config.data.classes)) == ("folders", known[name])
+    assert (config.data.source, len(config.data.classes)) == ("folders", n_classes)
 
 
 def test_hostile_names_are_text(tmp_path, make):

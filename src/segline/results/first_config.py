@@ -60,7 +60,7 @@ def _folds(guess: Guess) -> list[Line]:
     if any(line.key == "source" and line.value == "npz" for line in guess.data):
         return [Line("n_folds", 2, "a validation file, if there is one, is fold 0")]
     n = len(guess.train)
-    if not 0 < n < FEW_IMAGES:
+    if not 0 < n < FEW_IMAGES or any(line.key == "n_folds" for line in guess.data):
         return []
     return [Line("n_folds", max(2, n // 2), f"of {n} images")]
 

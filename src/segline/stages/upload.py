@@ -13,12 +13,12 @@ from segline.results.cost import needed
 
 def run(run: RunFiles, submission: Path, competition: str = "") -> None:
     """Submit a finished CSV to Kaggle; `competition` is its slug there."""
+    needed(submission, run, "make submit")
     if not competition:
         raise UserError(
             f"{run.name}: its config names no competition; set data.competition to the last part of the "
             f"address of the competition's page, such as airbus-ship-detection"
         )
-    needed(submission, run, "make submit")
     if shutil.which("kaggle") is None:
         raise UserError("no kaggle command; pip install kaggle and put your token in ~/.kaggle")
     command = ["kaggle", "competitions", "submit", "-c", competition]

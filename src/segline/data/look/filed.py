@@ -36,6 +36,7 @@ def look(folder: Folder) -> Guess | None:
     if guess.task == "semantic" and _is_plain(folder, pairing, test, sample):
         guess.layout = f"folders {pairing.images.folder}/ and {pairing.masks.folder}/"
         guess.data = [Line("source", "folders", "images and masks in pairs"), *guess.data]
+        guess.data += _folds(guess, folder)
     else:
         guess.layout = f"images {pairing.image_pattern}, masks {pairing.mask_pattern}"
         _describe(guess, pairing, test, sample)
@@ -99,6 +100,21 @@ def _is_plain(
     listed = {"ImageId", "EncodedPixels"} <= set(sample.cells.columns) if sample else True
     top = "/" not in sample.name and stem(sample.name) == "sample_submission" if sample else True
     return listed and top
+
+
+def _folds(guess: Guess, folder: Folder) -> list[Line]:
+    """Two groups a fold, if a file names groups."""
+    table = next((table for table in folder.tables if table.name == "groups.csv"), None)
+    if table is None or "group" not in table.cells:
+        return []
+    known = {stem(name) for name in guess.train}
+    n = table.cells.loc[table.cells.iloc[:, 0].isin(known), "group"].nunique()
+    guess.tell("groups", f"{n} in {table.name}; a group is never split")
+    return [
+        Line(
+            "n_folds", max(2, min(5, n // 2)), f"of {n} groups in {table.name}, two a fold or more"
+        )
+    ]
 
 
 def _describe(

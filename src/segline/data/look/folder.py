@@ -180,14 +180,12 @@ def stem(name: str) -> str:
 
 
 def _joined(folder: str, by_suffix: dict[str, list[str]]) -> list[Family]:
-    """One family of pictures of several endings, if no two have one stem; else one an ending."""
-    files = [name for suffix, names in by_suffix.items() if suffix in PICTURES for name in names]
-    stems = [stem(name) for name in files]
-    alone = len(set(stems)) == len(stems) and not any("." in stem for stem in stems)
-    several = sum(suffix in PICTURES for suffix in by_suffix) > 1
-    if several and alone and "*" not in folder:
-        rest = {suffix: names for suffix, names in by_suffix.items() if suffix not in PICTURES}
-        by_suffix = {".*": files} | rest
+    """One family of files of several endings, if no two have one stem; else one an ending."""
+    files = [name for names in by_suffix.values() for name in names]
+    stems = {stem(name) for name in files}
+    alone = len(stems) == len(files) and not any("." in each for each in stems)
+    if len(by_suffix) > 1 and alone and "*" not in folder:
+        by_suffix = {".*": files}
     return [
         Family(folder, suffix, sorted(part))
         for suffix, names in by_suffix.items()

@@ -147,11 +147,11 @@ class Classes(NamedTuple):
 
 def classes(seen: Seen) -> Classes | None:
     """How the masks hold classes; None if no way is known that is read."""
-    if seen.n_channels:
-        return _of_channels(seen)
     colours = [value for value in seen.pixels if isinstance(value, str)]
     if any(not is_grey(colour) for colour in colours):
         return _of_colours(sorted(colours), seen)
+    if seen.n_channels:
+        return _of_channels(seen)
     pixels: Counter[int | float] = Counter()
     for value, n in seen.pixels.items():
         pixels[int(value[1:3], 16) if isinstance(value, str) else value] += n
@@ -178,6 +178,10 @@ def _of_colours(colours: list[str], seen: Seen) -> Classes | None:
         return None
     names = _numbered(len(colours))
     shares = ", ".join(f"{c} {seen.shares[c]:.1%}" for c in colours)
+    if len(colours) < len(seen.pixels):
+        shares += (
+            "; other masks hold numbers: which colour is which of them is NOT TOLD, order them"
+        )
     return Classes(
         [
             Line("classes", names, "in the order of colours, the first the background; name them"),
