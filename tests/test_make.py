@@ -342,7 +342,7 @@ def test_the_name_of_a_new_config_is_a_name(folder, name):
     answer = make(folder, "new", f"name={name}", "raw=.")
     assert answer.returncode != 0
     assert "name=" in answer.stderr
-    assert "expected a name of letters" in answer.stderr
+    assert "letters, digits" in answer.stderr
     assert not (folder / "hole").exists()
 
 

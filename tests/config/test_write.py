@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segline.config.write import Line, commented, text, value
@@ -15,6 +15,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(VALUES, TEXTS, TEXTS, TEXTS)
 def test_a_value_and_its_comments_survive(given, key, why, head):
     written = text([head], {"": [Line("", None, why)], "data": [Line(key, given, why)]})

@@ -1,5 +1,6 @@
 """`make new` on every kind of folder; what it writes is then read by `make data`."""
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -15,7 +16,9 @@ from segline.base.errors import UserError
 from segline.base.files import read_labels
 from segline.config import read
 from segline.config.places import DataFiles
+from segline.config.tables.dialect import Coding
 from segline.data import tables
+from segline.masks import codecs
 from segline.stages import new
 from segline.stages.data import ingest
 from segline.synthetic import dsb2018, jobs
@@ -211,6 +214,36 @@ def test_relative_pairs_of_objects_and_an_image_without_row(tmp_path, make):
     assert_reads(tmp_path, config, truth | {"alone": np.zeros(SHAPE, np.int32)})
 
 
+def outline(top, left, bottom, right):
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def spelled(codec, corners, mask):
+    """The text of a filled rectangle."""
+    if codec == "polygons":
+        return json.dumps([[outline(*corners)]])
+    if codec == "wkt":
+        ring = [*outline(*corners), outline(*corners)[0]]
+        return f"POLYGON (({', '.join(f'{x} {y}' for x, y in ring)}))"
+    return codecs.encode(mask, Coding(codec=codec))
+
+
+@pytest.mark.parametrize("codec", ["lists", "coco", "wkt", "polygons"])
+def test_other_spellings(tmp_path, make, codec):
+    raw, truth, rows = tmp_path / "raw", {}, []
+    for n in range(4):
+        labels = np.zeros(SHAPE, np.int32)
+        for k, corners in enumerate(((3 + n, 5, 20, 25), (22, 30, 43, 59 - n)), start=1):
+            labels[corners[0] : corners[2] + 1, corners[1] : corners[3] + 1] = k
+            rows.append((f"p{n}", spelled(codec, corners, labels == k)))
+        truth[f"p{n}"] = labels
+        write(raw / f"train/p{n}.png", picture(labels, n))
+    table(raw / "train.csv", ["image", "shape"], rows)
+    config, _, _ = make()
+    assert (config.data.dialect.codec, config.data.task) == (codec, "instances")
+    assert_reads(tmp_path, config, truth)
+
+
 def test_ids_that_hold_the_class(tmp_path, make):
     raw = tmp_path / "raw"
     truth = {f"a_{n}": painted(SHAPE, 2, seed=n) for n in range(3)}
@@ -366,8 +399,12 @@ SLOW = pytest.mark.slow  # the generator is
 
 @pytest.mark.parametrize(
     ("name", "n_classes"),
-    [("tiny_classes", 2), pytest.param("multichannel", 5, marks=SLOW)]
-    + [pytest.param("two_stage", 4, marks=SLOW), pytest.param("multiclass", 4, marks=SLOW)],
+    [
+        ("tiny_classes", 2),
+        pytest.param("multichannel", 5, marks=SLOW),
+        pytest.param("two_stage", 4, marks=SLOW),
+        pytest.param("multiclass", 4, marks=SLOW),
+    ],
 )
 def test_what_the_generators_write(tmp_path, make, name, n_classes):
     jobs.write(tmp_path / "raw", name=name, seed=1)

@@ -31,21 +31,34 @@ def run(name: str, raw: Path, configs: Path = CONFIGS, root: Path = ROOT) -> Non
     path = configs / f"{name}.toml"
     _check(name, path, root)
     raw_files.folder(root, name, raw)  # refuses one that is not there
-    guess = at(raw)
+    guess, text = _guessed(name, raw)
     console.print(_shown(guess, raw))
-    try:
-        text = first_config.text(name, raw, guess)
-    except ValueError as error:
-        raise UserError(f"{raw}: {error}") from None
     with replacing(path) as written:
         written.write_text(text, encoding="utf-8", errors="backslashreplace")
-        read.load(written)
+        _read_back(written, path)
     raw_files.remember(root, name, raw)
     console.print(f"wrote {path}; read it: each comment is a guess and why")
-    console.print(
-        f"next: make data config={name}       # reads and checks every file of {raw}", markup=False
-    )
+    console.print(f"next: make data config={name}       # reads and checks every file")
     console.print(f"      make submit config={name}     # trains, then submissions/{name}.csv")
+
+
+def _guessed(name: str, raw: Path) -> tuple[Guess, str]:
+    """What is in the folder, and the config; UserError for names that no config can hold."""
+    try:
+        guess = at(raw)
+        return guess, first_config.text(name, raw, guess)
+    except ValueError as error:
+        raise UserError(f"{raw}: no config can say it: {' '.join(str(error).split())}") from None
+
+
+def _read_back(written: Path, path: Path) -> None:
+    try:
+        read.load(written)
+    except UserError as error:
+        said = str(error).replace(str(written), str(path))
+        raise UserError(
+            f"{said}; nothing is written: describe the set by hand, docs/your-data.md"
+        ) from None
 
 
 def _check(name: str, path: Path, root: Path) -> None:

@@ -32,6 +32,8 @@ def measure(guess: Guess, folder: Folder) -> None:
     except UserError as error:
         guess.tell("refused", str(error))
         return
+    if guess.slug:
+        _tell_alone(guess, source)
     train = [key for key in list(source.keys()) if key.split == "train"]
     records = [source.load(key) for key in spread(train, LABELS)]
     if not guess.pictures.n_read:
@@ -48,6 +50,14 @@ def measure(guess: Guess, folder: Folder) -> None:
         _of_objects(guess, found)
     else:
         _of_classes(guess, found, classes)
+
+
+def _tell_alone(guess: Guess, source: dialect.Described) -> None:
+    """Images without mask; of an unknown set the table was asked already."""
+    alone = [p for p in source.problems if p.kind == "image without label"]
+    if alone:
+        said = f"{len(alone)} images, first {alone[0].image_id}: {alone[0].detail}"
+        guess.tell("without mask", said)
 
 
 def _see(guess: Guess, records: list[Record]) -> None:

@@ -254,7 +254,7 @@ def _tried(specimens: Sequence[self_check.Specimen], coding: Coding) -> Tried:
             codecs.decode_labels(s.texts, s.shape, coding, overlap="smaller") for s in specimens
         ]
     except (UserError, ValueError) as error:
-        return Tried(coding, str(error).removeprefix(": "))
+        return Tried(coding, re.sub(r": (?:order|base) = .*", "", str(error).removeprefix(": ")))
     pieces = sum(self_check.pieces(mask > 0) for mask in masks)
     if coding.codec not in self_check.ORDERED:
         return Tried(coding, "", pieces)
@@ -271,7 +271,7 @@ def _why_codec(told: Told, coding: Coding, seen: str) -> str:
 def _why_order(best: Tried, tried: Sequence[Tried], seen: str) -> str:
     other = _other(tried, best, "order")
     if other.refused:
-        return f"by {other.coding.order}: {other.refused}"
+        return other.refused
     if other.pieces > best.pieces:
         return f"{best.pieces} pieces in {seen}, {other.pieces} by {other.coding.order}"
     return f"NOT TOLD by {seen}: both orders give {best.pieces} pieces; look at make preview"
@@ -280,7 +280,7 @@ def _why_order(best: Tried, tried: Sequence[Tried], seen: str) -> str:
 def _why_base(best: Tried, tried: Sequence[Tried]) -> str:
     other = _other(tried, best, "base")
     if other.refused:
-        return f"from {other.coding.base}: {other.refused}"
+        return other.refused
     if other.rank > best.rank:
         return (
             f"{best.flush} runs end at an edge and {best.wrapped} reach around it; counted from "
