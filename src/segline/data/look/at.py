@@ -7,7 +7,7 @@ from pathlib import Path
 from segline.base.errors import UserError
 from segline.config.tables.built_in import built_in
 from segline.config.tables.dialect import Dialect
-from segline.data.look import filed, known, measure, pictures, table
+from segline.data.look import filed, known, measure, packed, pictures, table
 from segline.data.look.folder import Folder
 from segline.data.look.guess import Guess
 from segline.data.look.known import Fit
@@ -77,7 +77,7 @@ def _known(folder: Folder, fits: list[Fit]) -> Guess:
 
 
 def _unknown(folder: Folder) -> Guess:
-    for look in (filed.dsb2018, table.look, filed.npz, filed.look):
+    for look in (packed.dsb2018, table.look, packed.npz, filed.look):
         guess = look(folder)
         if guess is not None:
             return guess
