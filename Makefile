@@ -7,7 +7,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Names may become part of a path; texts reach Python as quoted arguments and nothing else. Neither is expanded.
-names := config configs with run base fold fresh pretrained source fixes locked
+names := config configs with run base fold fresh pretrained source fixes locked name
 texts := set raw images out page channels project url
 config := quick
 $(foreach v,$(filter-out config,$(names)) $(texts),$(eval $v :=))
@@ -34,8 +34,7 @@ $(foreach v,$(names),$(if $(or $(call without,$(letters),$($v)),$(findstring ..,
     $(error $v=$($v): expected a name of letters, digits, _ - . and +)))
 $(foreach v,$(texts),$(if $(findstring $(newline),$($v)),$(error $v=: expected one line)))
 needs = $(if $(filter $1,$(MAKECMDGOALS)),$(if $(strip $($2)),,$(error $1 needs $2=$3)))
-$(call needs,segment,images,DIR or FILE)$(call needs,compare,base,NAME)$(call needs,blend,configs,"a b")
-
+$(call needs,segment,images,DIR or FILE)$(call needs,compare,base,NAME)$(call needs,blend,configs,"a b")$(call needs,new,name,NAME)$(call needs,new,raw,DIR)
 space := $(subst ,, )
 # The settings in any order make one run; of one that is given twice the last holds.
 hash = $(shell tr -s ' ' '\n' <<< $(call quoted,$(set)) | tac | LC_ALL=C sort -s -u -t= -k1,1 | sha256sum | cut -c1-8)
@@ -62,8 +61,7 @@ setup: .venv/.installed  ## make .venv and install the requirements (locked=1: e
 	@touch $@
 
 .venv/.developer: requirements-dev.txt .venv/.installed
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
 
 test: .venv/.developer  ## the tests
 	@.venv/bin/python -m pytest -n 2 --dist loadfile
@@ -168,7 +166,7 @@ pack: $(csv)  ## put the run's weights, thresholds, figures and card into data/p
 validate:  ## check the submission once more
 	@$(segline) validate --submission $(csv) --sample $(sample) --images $(images_csv) --run $(run_dir)
 upload:  ## the Kaggle CLI's submit
-	@$(segline) upload --run $(run_dir) --submission $(csv)
+	@$(segline) upload --run $(run_dir) --submission $(csv) $(competition:%=--competition %)
 
 lr: $(images_csv) $(folds_csv)  ## learning-rate range test: lr.csv, lr.png and a suggested rate
 	$(call step,range test $(run)) lr --run $(run_dir) --fold $(or $(fold),$(firstword $(folds)))
@@ -176,6 +174,8 @@ preview: $(images_csv) $(folds_csv)  ## a picture of augmented samples, targets 
 	@$(segline) preview --run $(run_dir) --fold $(firstword $(folds))
 endif
 
+new: .venv/.installed  ## look at a folder and write a config for it: name=NAME raw=DIR
+	@$(segline) new --name $(call quoted,$(name)) --raw $(call quoted,$(raw))
 download: .venv/.installed  ## DSB2018 from the Broad's BBBC038, url=MIRROR or source=kaggle (fixes=1: corrected masks)
 	@$(segline) download --out data/raw/dsb2018 $(source:%=--source %) $(if $(url),--url $(call quoted,$(url))) $(if $(fixes),--fixes)
 

@@ -11,6 +11,7 @@ import pytest
 
 from segline.base import files
 from segline.base.checksums import sha256
+from segline.synthetic import jobs
 
 CHECKOUT = Path(__file__).parents[1]
 LINKED = ("Makefile", "src", "benchmarks", ".venv", "requirements.txt", "pyproject.toml")
@@ -314,11 +315,51 @@ def test_a_check_says_what_it_lacks_and_what_that_costs(submitted, command):
     assert not list(submitted.glob("data/runs/tiny-*/fold_0/model.keras"))
 
 
-@pytest.mark.parametrize("command", ["segment", "compare", "blend"])
+@pytest.mark.parametrize("command", ["segment", "compare", "blend", "new", "new name=x"])
 def test_a_missing_argument_is_said_at_once(submitted, command):
-    answer = make(submitted, command, "config=tiny")
+    answer = make(submitted, *command.split(), "config=tiny")
     assert answer.returncode != 0
-    assert f"{command} needs " in answer.stderr
+    assert f"{command.split()[0]} needs " in answer.stderr
+
+
+def test_a_new_config_and_its_folder_are_what_submit_takes(folder):
+    raw = folder / "it's $(touch hole) raw"
+    jobs.write(raw, name="tiny_classes", seed=1)
+    answer = make(folder, "new", "name=fresh", f"raw={raw}")
+    assert answer.returncode == 0, answer.stderr
+    assert "next: make data config=fresh" in answer.stdout
+    again = make(folder, "new", "name=fresh", f"raw={raw}")
+    assert again.returncode != 0
+    assert "configs/fresh.toml: is there already" in again.stderr
+    answer = make(folder, "data", "config=fresh")
+    assert answer.returncode == 0, answer.stderr
+    assert planned(folder, "submit", "config=fresh")[0] == "train"
+    assert not (folder / "hole").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "$(shell touch hole)"])
+def test_the_name_of_a_new_config_is_a_name(folder, name):
+    answer = make(folder, "new", f"name={name}", "raw=.")
+    assert answer.returncode != 0
+    assert "name=" in answer.stderr
+    assert "letters, digits" in answer.stderr
+    assert not (folder / "hole").exists()
+
+
+def test_upload_hands_in_where_the_config_says(folder):
+    for line, slug in (
+        ('dataset = "ships"\ndialect = "airbus-ship-detection"', "airbus-ship-detection"),
+        ('competition = "other"\ndialect = "airbus-ship-detection"', "other"),
+        ('competition = "own_one"', "own_one"),
+        ("", "data-science-bowl-2018"),
+    ):
+        (folder / "configs/hands.toml").write_text(f"[data]\n{line}\n")
+        answer = make(folder, "-n", "upload", "config=hands", "fresh=1")
+        assert f"--competition {slug}\n" in answer.stdout, answer.stderr
+    (folder / "configs/hands.toml").write_text('[data]\ndataset = "mine"\n')
+    assert "--competition" not in make(folder, "-n", "upload", "config=hands").stdout
+    (folder / "configs/hands.toml").write_text('[data]\ncompetition = "--x; y"\n')
+    assert "data.competition" in make(folder, "-n", "upload", "config=hands").stderr
 
 
 def test_the_choice_of_a_page_reaches_python_as_text(folder):

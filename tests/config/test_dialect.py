@@ -44,7 +44,8 @@ def test_settings_of_data_survive_their_file(tmp_path):
     config = load(tmp_path, named("severstal-steel-defect-detection"))
     path = tmp_path / "data.json"
     path.write_text(stages.text(config.data))
-    assert stages.read(path, Data) == config.data
+    kept = config.data.model_copy(update={"competition": ""})  # for upload alone: in no file
+    assert stages.read(path, Data) == kept
     assert config.data.described is not None
     assert load(tmp_path, named("data-science-bowl-2018")).data.described is None
 
@@ -90,3 +91,24 @@ def test_faults_are_one_line_with_the_nearest_name(tmp_path, text, said):
     with pytest.raises(UserError, match=said) as caught:
         load(tmp_path, text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_dialect_by_name_is_the_competition_and_one_alike_is_not(tmp_path):
+    path = tmp_path / "x.toml"
+    for line, slug in (
+        ('dialect = "airbus-ship-detection"', "airbus-ship-detection"),
+        ('dialect = {like = "airbus-ship-detection"}', ""),
+        ('competition = "other"\ndialect = "airbus-ship-detection"', "other"),
+    ):
+        path.write_text(f"[data]\n{line}\n")
+        assert read.load(path, ["data.dialect.order=rows"]).data.competition == slug
+
+
+def test_the_competition_makes_no_data_stale(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("[data]\n")
+    before = stages.of(read.load(path))[0]
+    after = stages.of(read.load(path, ["data.competition=other"]))[0]
+    assert stages.text(before) == stages.text(after)
+    (tmp_path / "data.json").write_text(stages.text(after))
+    assert stages.read(tmp_path / "data.json", Data).competition == ""

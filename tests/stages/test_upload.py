@@ -32,9 +32,9 @@ def kaggle(folder, monkeypatch, said="Successfully submitted to it", status=0):
 
 def test_a_csv_is_submitted_under_the_name_of_its_run(run, submission, tmp_path, monkeypatch):
     kaggle(tmp_path, monkeypatch)
-    upload.run(run, submission)
+    upload.run(run, submission, "some_competition")
     asked = (tmp_path / "asked").read_text().split("\n")[:-1]
-    competition = ["-c", "data-science-bowl-2018"]
+    competition = ["-c", "some_competition"]
     assert asked == ["competitions", "submit", *competition, "-f", str(submission), "-m", "best"]
 
 
@@ -45,7 +45,7 @@ def test_a_csv_is_submitted_under_the_name_of_its_run(run, submission, tmp_path,
         ("401 Client Error: Unauthorized for url: https://x", 1, "the token is refused"),
         (
             *("403 - Forbidden - You must accept this competition's rules", 1),
-            "rules are not accepted; do so at https://www.kaggle.com/c/data-science-bowl-2018/rules",
+            "rules are not accepted; do so at https://www.kaggle.com/c/some_competition/rules",
         ),
         ("403 - Forbidden", 0, "not allowed; accept the rules at"),
         ("404 - Not Found", 1, "no such competition, or it is closed"),
@@ -59,18 +59,23 @@ def test_a_refusal_is_one_line_in_plain_words(
     run, submission, tmp_path, monkeypatch, said, status, plain
 ):
     kaggle(tmp_path, monkeypatch, said, status)
-    start = "kaggle competitions submit -c data-science-bowl-2018: "
+    start = "kaggle competitions submit -c some_competition: "
     with pytest.raises(UserError, match=f"^{start}.*{plain}") as caught:
-        upload.run(run, submission)
+        upload.run(run, submission, "some_competition")
     assert "\n" not in str(caught.value)
 
 
 def test_without_the_cli_it_says_where_to_get_it(run, submission, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="CLI is not installed; .venv/bin/pip install kaggle"):
-        upload.run(run, submission)
+        upload.run(run, submission, "some_competition")
 
 
 def test_a_missing_csv_says_what_it_costs(run, tmp_path):
     with pytest.raises(UserError, match=r"no.csv: not there; make submit makes it \(trains folds"):
-        upload.run(run, tmp_path / "no.csv")
+        upload.run(run, tmp_path / "no.csv", "some_competition")
+
+
+def test_without_a_competition_it_names_the_key(run, submission):
+    with pytest.raises(UserError, match=r"names no competition; set data.competition"):
+        upload.run(run, submission)

@@ -35,6 +35,9 @@ MASK_METRICS = (
 )
 METRICS = OBJECT_METRICS + MASK_METRICS
 
+# The competition of a data set that names no other.
+HOME = {"dsb2018": "data-science-bowl-2018"}
+
 # Each term of the loss and its class in the package nets.losses: names only, since that needs Keras.
 LOSS_TERMS = {
     "cross_entropy": "pixelwise.CrossEntropy",

@@ -79,7 +79,10 @@ def _open_dialect(tree: dict[str, Any]) -> dict[str, Any]:
     """A dialect given by name as a table, so that settings may change single keys of it."""
     data = tree.get("data")
     name = data.get("dialect") if isinstance(data, Mapping) else None
-    return _merged(tree, {"data": {"dialect": {"like": name}}}) if isinstance(name, str) else tree
+    if not isinstance(name, str):
+        return tree
+    opened = _merged(tree, {"data": {"dialect": {"like": name}}})
+    return _merged({"data": {"competition": name}}, opened) if name else opened
 
 
 def _with_dialect(tree: dict[str, Any], where: str) -> dict[str, Any]:

@@ -184,8 +184,10 @@ def parse(tree: object, stage: type[Stage], where: str) -> Stage:
 
 def _missing(table: BaseModel, prefix: str = "") -> Iterator[str]:
     """Names of keys that were not given, in this table and those inside."""
-    for name in type(table).model_fields:
+    for name, field in type(table).model_fields.items():
         value = getattr(table, name)
+        if field.exclude:  # no file holds it
+            continue
         if name not in table.model_fields_set:
             yield prefix + name
         elif isinstance(value, BaseModel):

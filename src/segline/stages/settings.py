@@ -7,7 +7,7 @@ from pathlib import Path
 from segline.base.errors import UserError
 from segline.base.files import read_json, write_text_if_changed
 from segline.config import places, read, stages
-from segline.config.names import GENERATED_SOLUTION
+from segline.config.names import GENERATED_SOLUTION, HOME
 from segline.config.places import PRETRAINED, DataFiles, FoldFiles, RunFiles
 from segline.config.stages import RunStage, TrainStage
 from segline.config.tables import Config, Data, Table
@@ -131,6 +131,7 @@ def _of_data(data: DataFiles, experiment: Config, raw: Path, raw_is_ours: bool) 
         "sample": data.sample,
         "data_settings": data.settings,
         "described": "1" if table.dialect else "",
+        "competition": table.competition or HOME.get(table.dataset, ""),
         "raw_changed": "1" if raw_files.changed(raw, data.raw_listing) else "",
         "generate": generate,
         "generated": raw / GENERATED_SOLUTION[table.source] if generate else "",

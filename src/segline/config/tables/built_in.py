@@ -43,7 +43,8 @@ def resolved(given: object) -> object:
 def followed(data: Mapping[str, Any]) -> dict[str, Any]:
     """The table `data` with what follows from its dialect: source, task, classes, exclusive.
 
-    What is given stays. ValueError for an unknown name, pydantic's error for a faulty table.
+    So does the competition, of a dialect given by name. What is given stays. ValueError for an unknown
+    name, pydantic's error for a faulty table.
     """
     dialect = Dialect.model_validate(found) if (found := resolved(data.get("dialect"))) else None
     if dialect is None:
@@ -53,6 +54,8 @@ def followed(data: Mapping[str, Any]) -> dict[str, Any]:
         "task": dialect.task,
         "n_folds": dialect.n_folds,
     }
+    if isinstance(data["dialect"], str):
+        rules["competition"] = data["dialect"]
     if data.get("task", dialect.task) != "instances" and dialect.classes:
         rules |= {"classes": dialect.classes, "exclusive": dialect.exclusive}
     return rules | dict(data) | {"dialect": dialect}

@@ -38,6 +38,8 @@ class Data(Table):
     dialect: Dialect | None = None
     """How the competition names its files and writes its masks: the slug of a built-in one, or a table with
     the keys of `data.dialect`; source, task, classes and `input.mode` follow from it."""
+    competition: Annotated[str, Field(pattern="^([a-z0-9][a-z0-9_-]*)?$", exclude=True)] = ""
+    """Slug of the competition that `make upload` hands in to; a built-in dialect brings its own."""
     task: Literal["instances", "semantic", "two_stage"] = "instances"
     """Objects one by one, a class for each pixel, or regions that are classified afterwards."""
     classes: tuple[str, ...] = ()

@@ -61,7 +61,7 @@ class Described:
         self._train = self._listed(train)
         self._prefix = "train_" if self._train.keys() & self._test.keys() else ""
         if dialect.check and self._rows is not None:
-            self_check.check(self._specimens(), dialect, self._where)
+            self_check.check(self.specimens(), dialect, self._where)
 
     def keys(self) -> Sequence[Key]:
         train = [Key("train", self._prefix + image_id) for image_id in self._train]
@@ -216,7 +216,7 @@ class Described:
             return class_images.read_mask(flat > 0 if is_binary else mask, self.classes)
         return labels.split_components(flat > 0) if two else labels.relabel(flat)
 
-    def _specimens(self) -> list[self_check.Specimen]:
+    def specimens(self) -> list[self_check.Specimen]:
         """Images with masks, spread over the set."""
         rows_of = self._rows or {}
         masked = [i for i in self._train if any(row.text for row in rows_of.get(i, []))]

@@ -124,7 +124,17 @@ def _contrast(grey: np.ndarray, mask: np.ndarray) -> float:
 
 
 def _check_base(found: Sequence[Specimen], coding: Coding, where: object) -> None:
-    """Count runs that end at an edge of the image, and those that reach one pixel around it."""
+    flush, wrapped = at_edges(found, coding)
+    if wrapped >= FEWEST_WRAPPED and wrapped > 2 * flush:
+        raise UserError(
+            f"{where}: counted from {coding.base}, {wrapped} runs reach one pixel around an edge of the "
+            f"image and {flush} end at it: base = {1 - coding.base}? (data.dialect.check = false takes "
+            f"them as they are)"
+        )
+
+
+def at_edges(found: Sequence[Specimen], coding: Coding) -> tuple[int, int]:
+    """Number of runs that end at an edge of the image, and of those that reach one pixel around it."""
     flush = before = after = 0
     for each in found:
         side = each.shape[0] if coding.order == "columns" else each.shape[1]
@@ -134,10 +144,4 @@ def _check_base(found: Sequence[Specimen], coding: Coding, where: object) -> Non
             flush += int((starts % side == 0).sum() + (ends % side == 0).sum())
             before += int(((starts % side == side - 1) & several).sum())
             after += int(((ends % side == 1) & several).sum())
-    wrapped = before if coding.base else after
-    if wrapped >= FEWEST_WRAPPED and wrapped > 2 * flush:
-        raise UserError(
-            f"{where}: counted from {coding.base}, {wrapped} runs reach one pixel around an edge of the "
-            f"image and {flush} end at it: base = {1 - coding.base}? (data.dialect.check = false takes "
-            f"them as they are)"
-        )
+    return flush, before if coding.base else after

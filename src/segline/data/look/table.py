@@ -1,0 +1,171 @@
+"""An unknown competition with a table of masks: a dialect of its own, with the evidence of each key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from segline.config.write import Line
+from segline.data.look import cells, coding, columns, pairs, samples
+from segline.data.look.columns import Told
+from segline.data.look.folder import Family, Folder, TableFile
+from segline.data.look.guess import Guess
+from segline.submission.rows import bare
+
+
+def look(folder: Folder) -> Guess | None:
+    """The dialect of the largest table of masks; None if no table holds masks of these images."""
+    pictures = [f for f in [*folder.pictures, *folder.archives] if not f.is_mask]
+    families = [family for family in pictures if not family.is_test] or pictures
+    tables = sorted(folder.tables, key=lambda table: -table.n_rows)
+    for table in tables:
+        if table.is_of_training and (told := columns.told(table, families)):
+            return _guess(folder, table, told)
+    return None
+
+
+class Rows(NamedTuple):
+    """What one row of the table is, and how an image without mask is written."""
+
+    rows: str
+    why: str
+    empty: list[str]
+    n_without_row: int
+    first_without_row: str
+
+
+def _guess(folder: Folder, table: TableFile, told: Told) -> Guess:
+    family = told.images.family
+    test, sample = samples.of_test(folder, family)
+    rows = _rows(table, told)
+    task = "instances" if rows.rows == "object" else "semantic"
+    guess = Guess(f"a table of masks, {table.name}", task, family.names, test.names if test else ())
+    lines = [
+        Line("rows", rows.rows, rows.why),
+        *_classes(told, rows),
+        *_paths(folder, table, family, test, sample),
+        Line("columns", [told.columns], f"of {', '.join(table.cells.columns)}"),
+        *_ids(table, told),
+    ]
+    lines += _nothing(rows)
+    lines += coding.lines(folder, told, lines, guess)
+    if sample:
+        lines += samples.lines(sample, test or family, told, table)
+    lines.append(Line("metric", _metric(rows), "no file tells; see the competition's page"))
+    guess.dialect = lines
+    guess.tell("masks", f"{table.name}: {rows.why}")
+    if rows.n_without_row:
+        guess.tell(
+            "without mask",
+            f"{rows.n_without_row} images have no row, first {rows.first_without_row}",
+        )
+    return guess
+
+
+def _metric(rows: Rows) -> str:
+    return "map_iou" if rows.rows == "object" else "dice"
+
+
+def _rows(table: TableFile, told: Told) -> Rows:
+    masks = table.cells[told.mask].str.strip()
+    empty = cells.spellings_of_nothing(masks)
+    written = table.cells[told.images.column].str.strip()
+    if told.images.split:
+        known = told.images.family.stems
+        pairs = (columns.parted(text, told.images.split, known) for text in written)
+        written = written.map(dict(zip(written, pairs, strict=True))).map(
+            lambda pair: pair[0] if pair else ""
+        )
+    images = written.map(bare)
+    masked = images[~masks.isin(["", *empty])]
+    most = int(masked.value_counts().max()) if len(masked) else 0
+    listed = set(images)
+    without = [stem for stem in told.images.family.stems if stem not in listed]
+    counted = f"{len(masks)} rows of {len(listed)} images, up to {most} masks an image"
+    if told.values:
+        rows, why = "class", f"{counted}; classes {', '.join(told.values)}"
+    elif most > 1:
+        rows, why = "object", f"{counted}: a row an object (or several parts of one mask?)"
+    else:
+        rows, why = "image", f"{counted}: a row an image"
+    return Rows(rows, why, empty, len(without), without[0] if without else "")
+
+
+def _classes(told: Told, rows: Rows) -> list[Line]:
+    if rows.rows == "object":
+        return []
+    if rows.rows == "image":
+        return [
+            Line("classes", ["background", "object"], "no file names the class; any word will do")
+        ]
+    names = named(told.values)
+    lines = [Line("classes", ["background", *names], "as the table has them")]
+    if tuple(names) != told.values:
+        lines.append(Line("class_values", list(told.values), "what the table writes for them"))
+    return lines
+
+
+def named(values: Sequence[str]) -> list[str]:
+    """A name without spaces and commas for each value of a class.
+
+    >>> named(["1", "large bowel", "a,b", "background"])
+    ['class_1', 'large_bowel', 'a_b', 'class_background']
+    """
+    found: list[str] = []
+    for value in values:
+        name = re.sub(r"[\s,]+", "_", value.strip()) or "class"
+        name = f"class_{name}" if name.isdecimal() or name == "background" else name
+        while name in found:
+            name += "_"
+        found.append(name)
+    return found
+
+
+def _paths(
+    folder: Folder, table: TableFile, family: Family, test: Family | None, sample: TableFile | None
+) -> list[Line]:
+    lines = [Line("images", family.pattern(), f"{len(family.names)} training images")]
+    if family.template:
+        lines.append(Line("id", family.template, "files of several folders are called alike"))
+    if test is not None:
+        lines.append(Line("test_images", test.pattern(), f"{len(test.names)} test images"))
+    masks = _mask_files(folder, family)
+    if masks:
+        lines.append(Line("masks", masks, "compared with the table, which is what is read"))
+    lines.append(Line("table", Path(table.name).name, f"{table.n_rows} rows"))
+    if sample is not None:
+        lines.append(Line("sample", Path(sample.name).name, f"{sample.n_rows} rows"))
+    return lines
+
+
+def _mask_files(folder: Folder, family: Family) -> str:
+    """The pattern of mask files beside the table, one an image."""
+    found = pairs.of(folder, [family])
+    return found.mask_pattern if found and not "".join(found.image) else ""
+
+
+def _ids(table: TableFile, told: Told) -> list[Line]:
+    column = table.cells[told.images.column].str.strip()
+    if told.images.split:
+        known = told.images.family.stems
+        pairs = (columns.parted(text, told.images.split, known) for text in column)
+        found = columns.ending(pair[0] for pair in pairs if pair)
+    else:
+        found = columns.ending(column)
+    return [Line("ending", found, "what the table's ids have after the image's")] if found else []
+
+
+def _nothing(rows: Rows) -> list[Line]:
+    """How an image without mask is written, in and out."""
+    lines = []
+    others = [cell for cell in rows.empty if cell]
+    if others:
+        lines.append(Line("empty", others, "cells that hold no mask"))
+    if rows.empty and rows.empty[0]:
+        lines.append(Line("empty_written", rows.empty[0], "as the table writes it"))
+    if not rows.empty and rows.n_without_row:
+        why = f"no cell is empty, and {rows.n_without_row} images have no row: they have no mask"
+        lines.append(Line("unlisted", "empty", why))
+    return lines
