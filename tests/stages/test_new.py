@@ -100,7 +100,7 @@ def test_siim_is_named_and_what_it_lacks_is_said(tmp_path, make):
     for name in ("a", "b"):
         path = raw / f"dicom-images-train/1/2/{name}.dcm"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"none")
+        path.write_bytes(bytes(128) + b"DICM")
     (raw / "dicom-images-test").mkdir()
     (raw / "train-rle.csv").write_text("ImageId, EncodedPixels\na, 3 2 4 1\nb, -1\n")
     _, text, said = make()
