@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segline.base import stopping
+from segline.base import leftovers, stopping
 from segline.config import read, stages
 from segline.config.places import FoldFiles
 from segline.config.stages import TrainStage
@@ -91,6 +91,7 @@ def train(folder, changes, *, hurt=never, hurt_held_out=never, every_s=0.0, n_ca
     if n_call:
         killed_at_call(n_call)
     status = 1
+    leftovers.sweep(folder, deep=True)  # as the stage does
     try:
         stopping.guarded(lambda: fit.fit(fold, "float32", threads=2))
         status = 0

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import keras
 import pandas as pd
 
-from segline.base import stopping
+from segline.base import locks, stopping
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import read_json, replacing, write_csv, write_json, write_text
@@ -79,15 +79,16 @@ def chosen_precision(fold: Fold, kept: Path) -> str:
     settings = fold.settings
     if settings.train.precision != "auto":
         return settings.train.precision
-    if kept.exists():
-        return read_json(kept)["precision"]
-    batch = first_batch(fold)
-    speeds = {
-        precision: compiled.images_per_second(compiled.net(settings, precision), batch)
-        for precision in ("float32", "bfloat16")
-    }
-    faster = max(speeds, key=lambda name: speeds[name])
-    write_json(kept, {"precision": faster, "images_per_second": speeds})
+    with locks.held(kept, wait=True):  # folds that train side by side get one answer
+        if kept.exists():
+            return read_json(kept)["precision"]
+        batch = first_batch(fold)
+        speeds = {
+            precision: compiled.images_per_second(compiled.net(settings, precision), batch)
+            for precision in ("float32", "bfloat16")
+        }
+        faster = max(speeds, key=lambda name: speeds[name])
+        write_json(kept, {"precision": faster, "images_per_second": speeds})
     return faster
 
 

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from segline.base import files
+from segline.base import files, leftovers
 from segline.base.console import console
 from segline.base.errors import UserError
+from segline.config import claims
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data import fields, label_checks, raw_files, semantic_checks, summary
@@ -44,6 +45,15 @@ PICTURES = ("images", "labels")
 Examined = tuple[Record, dict | None]  # a record and its row; None if it cannot be used
 
 
+def _is_fresh(run: RunFiles) -> bool:
+    """Whether Make would not call this stage."""
+    images, settings, listing = run.data.images, run.data.settings, run.data.raw_listing
+    raw = Path(run.raw.read_text().rstrip("\n"))
+    made = files.is_newer(images, settings) and listing.exists()
+    return made and not raw_files.changed(raw, listing)
+
+
+@claims.makes_data(_is_fresh)
 def run(run: RunFiles) -> None:
     """Decode and check the raw files; write images.csv and what it names.
 
@@ -103,7 +113,7 @@ def _replacing_pictures(data: DataFiles) -> Iterator[Path]:
     """Yield a folder for new `images` and `labels`; they replace the old ones if the block succeeds."""
     out = data.folder
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as name:
+    with tempfile.TemporaryDirectory(dir=out, prefix=leftovers.prefix("new")) as name:
         new = Path(name)
         yield new
         data.images.unlink(missing_ok=True)
