@@ -61,12 +61,21 @@ def run(run: RunFiles) -> None:
     """
     raw = Path(run.raw.read_text().rstrip("\n"))
     listing = raw_files.listing(raw)  # before reading: what changes meanwhile is read again
-    ingest(raw, run.data, run.settings(Data))
-    files.write_json(run.data.raw_listing, listing)
-    raw_files.remember(run.root, run.data.folder.name, raw)
+
+    def remember() -> None:
+        files.write_json(run.data.raw_listing, listing)
+        raw_files.remember(run.root, run.data.folder.name, raw)
+
+    ingest(raw, run.data, run.settings(Data), when_read=remember)
 
 
-def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None) -> None:
+def ingest(
+    raw: Path,
+    data: DataFiles,
+    settings: Data,
+    root: Path | None = None,
+    when_read: Callable[[], None] = lambda: None,
+) -> None:
     """Read the raw folder `raw` into the data set's folder.
 
     Writes `images/`, `labels/`, the sample submission, the solution (if there is one), the list of
@@ -98,6 +107,7 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     if found.problems:
         console.print(f"each problem: {data.problems}")
     files.write_json(data.summary, shown)
+    when_read()  # before the set counts as made
     files.write_csv(data.images, images)
 
 

@@ -40,8 +40,8 @@ def run(
     members = _members(run, config, experiment, with_ or [])
     leftovers.sweep(run.folder, deep=True)
     texts = {run.params(type(stage)): stages.text(stage) for stage in [*wanted, members]}
-    _write_unless_used(texts | {run.raw: f"{folder}\n"}, run.makefile)
     _write_unless_used({data.settings: stages.text(experiment.data)}, data.images)
+    _write_unless_used(texts | {run.raw: f"{folder}\n"}, run.makefile)
     variables = _graph(run, experiment, config, members) | _of_data(
         data, experiment, folder, is_ours
     )
