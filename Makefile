@@ -1,8 +1,6 @@
 # segline: the user interface and the pipeline graph. `make help` lists what there is.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
-.DELETE_ON_ERROR:
-.SUFFIXES:
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
@@ -43,7 +41,7 @@ run_dir := data/runs/$(run)$(if $(pretrained),-pretrained)
 csv := submissions/$(run).csv
 shipped := data/pretrained/$(config)
 segline := .venv/bin/python -m segline
-step = @echo '$1'; $(segline)
+step = @echo '$1'; exec $(segline)
 
 .PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile) FORCE
 help:  ## this list
@@ -104,19 +102,21 @@ $(folds_csv): $(images_csv) $(data_settings)
 	$(call step,folds $(dataset)) folds --run $(run_dir)
 
 every = $(all_folds:%=$1)
+# Every file is written whole or not at all, by one process: Make must delete none when a recipe fails or is stopped.
+.PRECIOUS: $(generated) $(images_csv) $(folds_csv) $(call every,$(model) $(oof) $(test) $(classifier) $(oof_classes) $(test_classes)) $(thresholds) $(second) $(cv) $(report) $(csv) $(run_dir)/run.mk
 ifneq ($(pretrained),)
 $(call every,$(model)): $(model): $(shipped)/fold_%.h5 $(train_settings)
 	$(call step,unpack $(config) fold $*) unpack --run $(run_dir) --fold $* --shipped $(shipped)
 
 $(thresholds) $(second) $(cv): $(run_dir)/%: $(shipped)/%
-	@cp $< $@
+	@cp $< $@~ && mv $@~ $@
 else
 $(call every,$(model)): $(model): $(train_settings) $(images_csv) $(folds_csv) $(extra) $(start_model) $(if $(fresh),FORCE)
 	$(call step,train $(run) fold $*) train --run $(run_dir) --fold $* --threads $(threads) $(if $(fresh),--fresh)
 
 # A net may start from the same fold of another config (model.weights): shipped, or trained before it.
 ifneq ($(start),)
-$(call every,$(start_model)): $(start_model): | .venv/.installed
+$(call every,$(start_model)): $(start_model): | $(images_csv) $(folds_csv)
 	@$(MAKE) $@ config=$(start) $(start_options) set= fold= fresh= with= run=
 endif
 

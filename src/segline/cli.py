@@ -18,6 +18,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from segline.base import stopping
 from segline.base.errors import UserError
 from segline.config.places import RunFiles
 
@@ -26,7 +27,7 @@ NEED_A_NET = {"classifier", "classify", "lr", "pack", "predict", "segment", "tra
 
 
 def main() -> None:
-    """Run a command; a user's fault is one line and exit status 2, Ctrl-C one line and 130."""
+    """Run a command; a user's fault is one line and exit status 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
@@ -36,10 +37,7 @@ def main() -> None:
     except typer.TyperException as error:
         said = error.format_message()  # empty where the help was printed instead
         sys.exit(_said(said, 2) if said else 2)
-    except (typer.Abort, KeyboardInterrupt):
-        status = 130
-    if status == 130:  # what Typer makes of Ctrl-C
-        sys.exit(_said("stopped; nothing half-written is left", 130))
+    stopping.check()  # a library may have swallowed it
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -106,6 +104,7 @@ def _command(name: str) -> Callable[..., int | None]:
     if name in NEED_A_NET:
         _load_tensorflow_quietly()
     run = importlib.import_module(_module(name)).run
+    stopping.check()
     hints = get_type_hints(run)
 
     @functools.wraps(run)

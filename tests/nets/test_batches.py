@@ -24,6 +24,19 @@ def test_order_is_that_of_the_numbers(threads):
     assert addresses(batches) == [[100, 101], [102, 103], [200, 201], [202, 203]]
 
 
+def test_an_epoch_may_begin_within():
+    batches = training_batches(
+        numbered,
+        crops_per_epoch=5,
+        first_epoch=1,
+        first_step=1,
+        last_epoch=3,
+        threads=1,
+        batch_size=2,
+    )
+    assert addresses(batches) == [[102, 103], [200, 201], [202, 203]]
+
+
 def test_fixed_batches_keep_every_sample_at_every_pass():
     batches = fixed_batches(numbered, n_samples=5, batch_size=2)
     assert addresses(batches) == addresses(batches) == [[0, 1], [2, 3], [4]]

@@ -7,6 +7,7 @@ from segline.nets import checkpoint, losses, models, record, validate
 from segline.nets import compiled as training
 from segline.nets.epoch_end import EpochEnd, NothingLearnt
 from segline.nets.schedules import Plateau, Watch
+from segline.nets.within_epoch import WithinEpoch
 
 OUTPUTS = {"classes": 3, "distance": 1}
 SIZE = {"width": 4, "depth": 1, "stem": 2, "dropout": 0.3}
@@ -27,8 +28,8 @@ def compiled(precision="float32", **changes):
     )
 
 
-def batches(first, last):
-    """Three batches an epoch, each a function of its number."""
+def batches(first, last, step=0):
+    """Three batches an epoch, each a function of its number; the first epoch begins with number `step`."""
     import tensorflow as tf
 
     def batch(number):
@@ -39,7 +40,7 @@ def batches(first, last):
         return image, {"classes": truth, "distance": truth.astype(np.float32)}, weight
 
     def generate():
-        for number in range(3 * first, 3 * last):
+        for number in range(3 * first + step, 3 * last):
             yield batch(number)
 
     square = tf.TensorSpec((2, 16, 16), tf.float32)
@@ -49,16 +50,21 @@ def batches(first, last):
         dict.fromkeys(OUTPUTS, square),
     )
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-    return dataset.apply(tf.data.experimental.assert_cardinality(3 * (last - first)))
+    return dataset.apply(tf.data.experimental.assert_cardinality(3 * (last - first) - step))
 
 
 def fit(folder, epochs, stop_after=None, settings=None, train=None, **options):
+    """As `nets.fit` does; `stop_after` is an epoch, or (epochs, steps of the next one)."""
     model = compiled(**train or {})
+    training.images_per_second(model, next(iter(batches(0, 1).as_numpy_iterator())), steps=0)
     made = record.resumed(model, folder / "last.h5", settings or {"a": 1})
-    first = made["epoch"]
 
     def report(row):
         if row["epoch"] == stop_after:
+            raise KeyboardInterrupt
+
+    def stop(batch, logs):
+        if (made["epoch"], made["step"]) == stop_after:
             raise KeyboardInterrupt
 
     saver = EpochEnd(
@@ -69,15 +75,20 @@ def fit(folder, epochs, stop_after=None, settings=None, train=None, **options):
         report=report,
         **options,
     )
-    model.fit(
-        batches(first, epochs),
-        initial_epoch=first,
-        epochs=epochs,
-        steps_per_epoch=3,
-        shuffle=False,
-        verbose=0,
-        callbacks=[saver],
-    )
+    within = WithinEpoch(folder / "last.h5", made, every_s=0)
+    stopper = keras.callbacks.LambdaCallback(on_train_batch_end=stop)
+    for last in ([made["epoch"] + 1] if made["step"] else []) + [epochs]:
+        model.fit(
+            batches(made["epoch"], last, made["step"]),
+            initial_epoch=made["epoch"],
+            epochs=last,
+            steps_per_epoch=3 - made["step"],
+            shuffle=False,
+            verbose=0,
+            callbacks=[within, stopper, saver],
+        )
+        if last < epochs:
+            checkpoint.restore(model, checkpoint.load(folder / "last.h5"))
     return model, made
 
 
@@ -96,7 +107,7 @@ def test_a_killed_run_ends_bit_for_bit_as_one_that_never_stopped(tmp_path, name)
     train = {"optimizer": name}
     whole, whole_record = fit(tmp_path / "whole", 4, train=train)
     with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path / "parts", 4, stop_after=2, train=train)
+        fit(tmp_path / "parts", 4, stop_after=(2, 2), train=train)
     resumed, made = fit(tmp_path / "parts", 4, train=train)
     assert all(map(np.array_equal, values(whole), values(resumed)))
     losses = [[row["loss"] for row in r["history"]] for r in (whole_record, made)]

@@ -7,7 +7,7 @@ import pytest
 
 import runs
 from segline import shipped
-from segline.base import checksums, files
+from segline.base import checksums, files, locks
 from segline.base.errors import UserError
 from segline.config import read, stages
 from segline.config.places import ShippedFiles
@@ -65,6 +65,15 @@ def test_what_training_leaves(run):
     assert fold.model.exists()
     record = files.read_json(run.provenance)
     assert (record["data_hash"], record["precision"]) == ("h", "float32")
+
+
+def test_a_fold_that_another_process_trains_is_refused(run):
+    before = run.fold(0).model.read_bytes()
+    with locks.held(run.fold(0).model), pytest.raises(UserError, match="model.keras: in the hands"):
+        train.run(run, fold=0, fresh=True)
+    with locks.held(run.makefile, shared=True), pytest.raises(UserError, match="run.mk: in the"):
+        locks.held(run.makefile).__enter__()
+    assert run.fold(0).model.read_bytes() == before
 
 
 def test_a_fold_that_is_not_there_is_refused(run):

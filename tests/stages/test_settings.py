@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segline.base import files
+from segline.base import files, locks
 from segline.base.errors import UserError
 from segline.config import read, stages
 from segline.config.places import RunFiles
@@ -76,7 +76,7 @@ def test_run_mk_has_what_make_must_know(config):
 
 def test_files_keep_their_time_unless_a_setting_changes(config):
     settings.run(RUN, config)
-    before = {path: path.stat().st_mtime_ns for path in RUN.folder.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in RUN.folder.rglob("[!.]*.*")}
     settings.run(RUN, config, settings="predict.symmetries=8")
     after = {path: path.stat().st_mtime_ns for path in before}
     assert [path for path in before if after[path] != before[path]] == [RUN.params(Predict)]
@@ -211,3 +211,18 @@ def test_a_folder_that_failed_to_be_read_is_not_remembered(config, raw):
         data.run(RUN)
     settings.run(RUN, config)
     assert RUN.raw.read_text() == "data/raw/cells\n"
+
+
+def test_settings_stay_as_they_are_below_a_stage_at_work(config):
+    settings.run(RUN, config)
+    before = RUN.params(Predict).read_text()
+    with locks.held(RUN.makefile, shared=True):
+        settings.run(RUN, config)
+        with pytest.raises(UserError, match=r"run.mk: in the hands of"):
+            settings.run(RUN, config, settings="predict.symmetries=8")
+    assert RUN.params(Predict).read_text() == before
+    with (
+        locks.held(RUN.data.images, shared=True),
+        pytest.raises(UserError, match=r"images.csv: in the hands of"),
+    ):
+        settings.run(RUN, config, settings="data.fold_seed=8")

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from segline.base import leftovers
 from segline.base.errors import UserError
 
 if TYPE_CHECKING:  # h5py takes time to import, and few who read files need it
@@ -38,12 +39,12 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it over `path` when the block succeeds.
 
     The temporary file keeps the suffix of `path`, since many writers choose the format by it. If the
-    block raises, nothing is left behind and the old file stays.
+    block raises, nothing is left behind and the old file stays; after a kill `leftovers.sweep` tidies up.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix
+        dir=path.parent, prefix=leftovers.prefix(path.stem), suffix=path.suffix
     )
     os.close(handle)
     temporary = Path(name)
@@ -80,11 +81,22 @@ def copy(source: Path | str, path: Path | str) -> None:
 
 def write_text_if_changed(path: Path | str, text: str) -> bool:
     """Write `text` unless the file already holds it, so that its time changes only with it."""
-    path = Path(path)
-    if path.exists() and path.read_text() == text:
+    if holds(path, text):
         return False
     write_text(path, text)
     return True
+
+
+def holds(path: Path | str, text: str) -> bool:
+    """Whether the file is there and has this text."""
+    path = Path(path)
+    return path.exists() and path.read_text() == text
+
+
+def is_newer(path: Path, *others: Path) -> bool:
+    """Whether Make would call the file up to date: it is there and no older than the others."""
+    times = [each.stat().st_mtime_ns if each.exists() else -1 for each in (path, *others)]
+    return times[0] >= 0 and times[0] == max(times)
 
 
 def to_json(value: Any) -> str:

@@ -20,18 +20,22 @@ def training_batches(
     first_epoch: int,
     last_epoch: int,
     threads: int,
+    first_step: int = 0,
 ) -> tf.data.Dataset:
     """Batches of (image, targets, weights) for the epochs first_epoch..last_epoch - 1, in order.
+
+    The first epoch begins with its batch `first_step`.
 
     Targets and weights are dicts by the net's output: `classes` and, if taught, `distance`. Targets of
     classes are (N, S, S) indices, or (N, S, S, C).
     The order is that of the sample numbers whatever the number of threads, so a run that starts again
-    at an epoch sees what it would have seen. A last part of a batch is dropped in each epoch.
+    at any step sees what it would have seen. A last part of a batch is dropped in each epoch.
     """
     per_epoch = crops_per_epoch // batch_size * batch_size
     if per_epoch == 0:
         raise ValueError(f"crops_per_epoch={crops_per_epoch} is less than batch_size={batch_size}")
-    numbers = tf.data.Dataset.range(first_epoch * per_epoch, last_epoch * per_epoch)
+    first = first_epoch * per_epoch + first_step * batch_size
+    numbers = tf.data.Dataset.range(first, last_epoch * per_epoch)
     samples = numbers.map(
         _as_tensors(
             lambda number: sampler(*divmod(int(number), per_epoch)),

@@ -10,9 +10,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from segline.base.stopping import Stopped
 from segline.nets import checkpoint
 from segline.nets.compiled import averaged_weights
-from segline.nets.record import Record, stopped_early, validation_losses
+from segline.nets.record import (
+    NEW_EPOCH,
+    Record,
+    save_within_epoch,
+    stopped_early,
+    validation_losses,
+)
 from segline.nets.schedules import Plateau, Watch
 from segline.nets.validate import Validate
 
@@ -48,7 +55,7 @@ class EpochEnd(keras.callbacks.Callback):
         self.record = record
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._start = time.perf_counter()
+        self._start = time.perf_counter() - self.record["seconds"]
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = logs or {}
@@ -62,9 +69,14 @@ class EpochEnd(keras.callbacks.Callback):
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "seconds": round(time.perf_counter() - self._start, 2),
         }
-        row |= self._validated(epoch + 1)
+        try:
+            row |= self._validated(epoch + 1)
+        except Stopped:
+            self.record["seconds"] = row["seconds"]
+            save_within_epoch(self.model, self._state_path, self.record, logs)
+            raise
         self.record["history"].append(row)
-        self.record["epoch"] = epoch + 1
+        self.record |= NEW_EPOCH | {"epoch": epoch + 1}
         if self._plateau:
             self.model.optimizer.learning_rate = self._plateau.rate(validation_losses(self.record))
         checkpoint.save(self._state_path, checkpoint.capture(self.model, self.record))

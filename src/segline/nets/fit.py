@@ -1,20 +1,23 @@
 """Training of one fold, from first weights to the file of the finished net.
 
-A run that is stopped goes on after its last whole epoch and ends bit for bit as one that was not.
+A run that is stopped goes on after the last step that was saved and ends bit for bit as one that was not.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import pandas as pd
 
+from segline.base import locks, stopping
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import read_json, replacing, write_csv, write_json, write_text
+from segline.base.stopping import Stopped
 from segline.config import stages
 from segline.config.places import FoldFiles
 from segline.config.stages import TrainedStage, TrainStage
@@ -24,6 +27,7 @@ from segline.nets.epoch_end import EpochEnd, NothingLearnt
 from segline.nets.progress import EpochProgress
 from segline.nets.record import Record
 from segline.nets.schedules import Plateau, Watch
+from segline.nets.within_epoch import WithinEpoch
 from segline.samples import heads, streams
 from segline.samples.sampler import Sampler
 
@@ -53,11 +57,11 @@ def fit(fold: Fold, precision: str, *, threads: int) -> None:
     trained = fold.trained(precision)
     identity = trained.model_dump(mode="json") | {"fold": fold.number, "draws": streams.VERSION}
     made = record.resumed(model, fold.files.last, identity)
-    if fold.start and not made["epoch"]:
+    if fold.start and record.is_new(made):
         new = weights_file.start_from(model, fold.start)
         said = "".join(f", new output {name}" for name in new)
         console.print(f"fold {fold.number}: from {fold.start}{said}")
-    _announce(model, fold, precision, speed, made["epoch"])
+    _announce(model, fold, precision, speed, made)
     if not _finished(made, fold.settings.train):
         _run_epochs(model, fold, made, threads)
     _write_model(model, fold, trained, made)
@@ -75,22 +79,24 @@ def chosen_precision(fold: Fold, kept: Path) -> str:
     settings = fold.settings
     if settings.train.precision != "auto":
         return settings.train.precision
-    if kept.exists():
-        return read_json(kept)["precision"]
-    batch = first_batch(fold)
-    speeds = {
-        precision: compiled.images_per_second(compiled.net(settings, precision), batch)
-        for precision in ("float32", "bfloat16")
-    }
-    faster = max(speeds, key=lambda name: speeds[name])
-    write_json(kept, {"precision": faster, "images_per_second": speeds})
+    with locks.held(kept, wait=True):  # folds that train side by side get one answer
+        if kept.exists():
+            return read_json(kept)["precision"]
+        batch = first_batch(fold)
+        speeds = {
+            precision: compiled.images_per_second(compiled.net(settings, precision), batch)
+            for precision in ("float32", "bfloat16")
+        }
+        faster = max(speeds, key=lambda name: speeds[name])
+        write_json(kept, {"precision": faster, "images_per_second": speeds})
     return faster
 
 
-def _announce(model: keras.Model, fold: Fold, precision: str, speed: float, epoch: int) -> None:
+def _announce(model: keras.Model, fold: Fold, precision: str, speed: float, made: Record) -> None:
     train = fold.settings.train
-    left = (train.epochs - epoch) * train.crops_per_epoch
-    where = f"resuming after epoch {epoch} of {train.epochs}" if epoch else "starting"
+    left = (train.epochs - made["epoch"]) * train.crops_per_epoch - made["step"] * train.batch_size
+    resuming = f"resuming after {record.reached(made)} of {train.epochs}"
+    where = "starting" if record.is_new(made) else resuming
     console.print(
         f"fold {fold.number}: {where}; {compiled.device_name()}, {precision}, "
         f"{model.count_params():,} parameters, {speed:.1f} images/s, "
@@ -103,33 +109,65 @@ def _finished(made: Record, train: Fitting) -> bool:
 
 
 def _run_epochs(model: keras.Model, fold: Fold, made: Record, threads: int) -> None:
+    """What is left of an epoch that was cut short, then the others; a signal ends it after a step."""
     train, files = fold.settings.train, fold.files
-    steps = train.crops_per_epoch // train.batch_size
-    progress = EpochProgress(console, train.epochs, steps, train.batch_size)
+    n_steps = train.crops_per_epoch // train.batch_size
+    progress = EpochProgress(console, train.epochs, n_steps, train.batch_size)
+    end = _epoch_end(fold, made, progress)
     tensorboard = keras.callbacks.TensorBoard(files.logs, write_graph=False)
+    callbacks = [progress, WithinEpoch(files.last, made), end, tensorboard]
+    run = partial(_fit_epochs, model, fold, made, callbacks, threads)
     try:
-        model.fit(
-            batches.training_batches(
-                fold.fitting,
-                batch_size=train.batch_size,
-                crops_per_epoch=train.crops_per_epoch,
-                first_epoch=made["epoch"],
-                last_epoch=train.epochs,
-                threads=threads,
-            ),
-            initial_epoch=made["epoch"],
-            epochs=train.epochs,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
-            callbacks=[progress, _epoch_end(fold, made, progress), tensorboard],
-        )
+        with stopping.deferred():
+            if made["step"] == n_steps:  # it was stopped during validation
+                end.set_model(model)
+                end.on_epoch_begin(made["epoch"])
+                end.on_epoch_end(made["epoch"], made["logs"])
+            elif made["step"]:
+                run(last_epoch=made["epoch"] + 1)
+                checkpoint.restore(model, checkpoint.load(files.last))  # Keras ends with averages
+            if not _finished(made, train):
+                run(last_epoch=train.epochs)
+    except Stopped as stopped:
+        raise Stopped(stopped.number, _kept(fold, made)) from None
     except FloatingPointError as error:
         raise UserError(f"fold {fold.number}: {error}; {_cure_of_infinity(train)}") from None
     except NothingLearnt as error:
         raise UserError(f"fold {fold.number}: {error}; {remedies(fold.settings)}") from None
     finally:
         progress.stop()
+
+
+def _fit_epochs(
+    model: keras.Model, fold: Fold, made: Record, callbacks: list, threads: int, *, last_epoch: int
+) -> None:
+    """Train from the step that `made` has reached, if it is within an epoch to the end of that one."""
+    train, first_step = fold.settings.train, made["step"]
+    found = batches.training_batches(
+        fold.fitting,
+        batch_size=train.batch_size,
+        crops_per_epoch=train.crops_per_epoch,
+        first_epoch=made["epoch"],
+        first_step=first_step,
+        last_epoch=last_epoch,
+        threads=threads,
+    )
+    model.fit(
+        found,
+        initial_epoch=made["epoch"],
+        epochs=last_epoch,
+        steps_per_epoch=train.crops_per_epoch // train.batch_size - first_step,
+        shuffle=False,
+        verbose=0,
+        callbacks=callbacks,
+    )
+
+
+def _kept(fold: Fold, made: Record) -> str:
+    return (
+        f"{fold.files.last} holds fold {fold.number} after {record.reached(made)}; "
+        f"the same command goes on from there"
+    )
 
 
 def _epoch_end(fold: Fold, made: Record, progress: EpochProgress) -> EpochEnd:
@@ -139,8 +177,10 @@ def _epoch_end(fold: Fold, made: Record, progress: EpochProgress) -> EpochEnd:
         write_csv(fold.files.history, pd.DataFrame(made["history"]))
         progress.line(row)
 
-    held_out = batches.fixed_batches(
-        fold.held_out, batch_size=train.batch_size, n_samples=train.validation_crops
+    held_out = stopping.Stoppable(
+        batches.fixed_batches(
+            fold.held_out, batch_size=train.batch_size, n_samples=train.validation_crops
+        )
     )
     activation = heads.of(settings.task, settings.target).activation
     return EpochEnd(

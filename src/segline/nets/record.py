@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import keras
 from segline.nets import checkpoint
 from segline.nets.schedules import epochs_since_best
 
-Record = dict[
-    str, Any
-]  # settings, epoch (the next one), best_loss, best_epoch, history (a row an epoch)
+# settings, epoch (the next one), best_loss, best_epoch, history (a row an epoch); and of the epoch that
+# runs: step (the next one), seconds, metrics (Keras's sums), logs (the losses so far)
+Record = dict[str, Any]
+NEW_EPOCH = {"step": 0, "seconds": 0.0, "metrics": [], "logs": {}}
 
 
 def resumed(model: keras.Model, path: Path, settings: dict[str, Any]) -> Record:
@@ -23,6 +25,7 @@ def resumed(model: keras.Model, path: Path, settings: dict[str, Any]) -> Record:
         "best_loss": float("inf"),
         "best_epoch": 0,
         "history": [],
+        **NEW_EPOCH,
     }
     if not path.exists():
         return fresh
@@ -30,7 +33,31 @@ def resumed(model: keras.Model, path: Path, settings: dict[str, Any]) -> Record:
     if state.record["settings"] != settings:
         return fresh
     checkpoint.restore(model, state)
-    return state.record
+    return NEW_EPOCH | state.record
+
+
+def save_within_epoch(
+    model: keras.Model, path: Path, record: Record, logs: Mapping[str, Any]
+) -> None:
+    """Save the state of model and record in the middle of an epoch, or before its validation."""
+    record["metrics"] = [float(variable) for variable in model.metrics_variables]
+    record["logs"] = {name: float(value) for name, value in logs.items()}
+    checkpoint.save(path, checkpoint.capture(model, record))
+
+
+def is_new(record: Record) -> bool:
+    """Whether nothing is trained yet."""
+    return not (record["epoch"] or record["step"])
+
+
+def reached(record: Record) -> str:
+    """How far it is, in words.
+
+    >>> reached({"epoch": 3, "step": 7}), reached({"epoch": 3, "step": 0})
+    ('step 7 of epoch 4', 'epoch 3')
+    """
+    epoch, step = record["epoch"], record["step"]
+    return f"step {step} of epoch {epoch + 1}" if step else f"epoch {epoch}"
 
 
 def validation_losses(record: Record) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import replacing, write_text
-from segline.config import stages
+from segline.config import claims, stages
 from segline.config.places import RunFiles
 from segline.config.stages import ClassifierStage, RegionsStage, TrainedStage
 from segline.config.tables import Predict
@@ -15,6 +15,7 @@ from segline.nets.fit_classifier import class_counts, examples, fit_classifier
 from segline.samples.fold import fitted_on
 
 
+@claims.makes(lambda run, fold: run.fold(fold).classifier)
 def run(run: RunFiles, fold: int) -> None:
     """Train the classifier of regions of one fold (two stages)."""
     settings, files = run.settings(RegionsStage), run.fold(fold)

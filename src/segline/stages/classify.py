@@ -8,12 +8,14 @@ import numpy as np
 
 from segline.base.console import console
 from segline.base.files import read_image, read_json
+from segline.config import claims
 from segline.config.places import RunFiles, Split
 from segline.data.tables import read_images
 from segline.nets import predict
 from segline.objects import maps, out_of_fold, thresholds
 
 
+@claims.makes(lambda run, fold, split: run.fold(fold).class_maps(split))
 def run(run: RunFiles, fold: int, split: Split) -> None:
     """Turn maps of regions into class maps (two stages).
 

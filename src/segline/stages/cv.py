@@ -7,12 +7,14 @@ import pandas as pd
 from segline import tasks
 from segline.base.console import console
 from segline.base.files import read_json, write_csv, write_json
+from segline.config import claims
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
 from segline.data.tables import data_hash
 from segline.objects import out_of_fold, thresholds
 
 
+@claims.makes(lambda run: run.cv)
 def run(run: RunFiles) -> None:
     """Cross-validated score by modality and IoU threshold: scores.csv (a row an image) and cv.json."""
     settings = run.settings(TuneStage)

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from segline.base import files
+from segline.base import files, leftovers
 from segline.base.console import console
 from segline.base.errors import UserError
+from segline.config import claims
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data import fields, label_checks, raw_files, semantic_checks, sources, summary
@@ -45,6 +46,15 @@ PICTURES = ("images", "labels")
 Examined = tuple[Record, dict | None]  # a record and its row; None if it cannot be used
 
 
+def _is_fresh(run: RunFiles) -> bool:
+    """Whether Make would not call this stage."""
+    images, settings, listing = run.data.images, run.data.settings, run.data.raw_listing
+    raw = Path(run.raw.read_text().rstrip("\n"))
+    made = files.is_newer(images, settings) and listing.exists()
+    return made and not raw_files.changed(raw, listing)
+
+
+@claims.makes_data(_is_fresh)
 def run(run: RunFiles) -> None:
     """Decode and check the raw files; write images.csv and what it names.
 
@@ -52,12 +62,21 @@ def run(run: RunFiles) -> None:
     """
     raw = Path(run.raw.read_text().rstrip("\n"))
     listing = raw_files.listing(raw)  # before reading: what changes meanwhile is read again
-    ingest(raw, run.data, run.settings(Data))
-    files.write_json(run.data.raw_listing, listing)
-    raw_files.remember(run.root, run.data.folder.name, raw)
+
+    def remember() -> None:
+        files.write_json(run.data.raw_listing, listing)
+        raw_files.remember(run.root, run.data.folder.name, raw)
+
+    ingest(raw, run.data, run.settings(Data), when_read=remember)
 
 
-def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None) -> None:
+def ingest(
+    raw: Path,
+    data: DataFiles,
+    settings: Data,
+    root: Path | None = None,
+    when_read: Callable[[], None] = lambda: None,
+) -> None:
     """Read the raw folder `raw` into the data set's folder.
 
     Writes `images/`, `labels/`, the sample submission, the solution (if there is one), the list of
@@ -91,6 +110,7 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     if found.problems:
         console.print(f"each problem: {data.problems}")
     files.write_json(data.summary, shown)
+    when_read()  # before the set counts as made
     files.write_csv(data.images, images)
 
 
@@ -106,7 +126,7 @@ def _replacing_pictures(data: DataFiles) -> Iterator[Path]:
     """Yield a folder for new `images` and `labels`; they replace the old ones if the block succeeds."""
     out = data.folder
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as name:
+    with tempfile.TemporaryDirectory(dir=out, prefix=leftovers.prefix("new")) as name:
         new = Path(name)
         yield new
         data.images.unlink(missing_ok=True)

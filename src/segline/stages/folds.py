@@ -7,13 +7,15 @@ from rich.table import Table
 
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import write_csv
+from segline.base.files import is_newer, write_csv
+from segline.config import claims
 from segline.config.places import RunFiles
 from segline.config.tables import Data
 from segline.data.folds import assign
 from segline.data.tables import read_images
 
 
+@claims.makes_data(lambda run: is_newer(run.data.folds, run.data.images, run.data.settings))
 def run(run: RunFiles) -> None:
     """Assign whole groups or sources to balanced folds: folds.csv (image_id,fold) of training images."""
     settings = run.settings(Data)

@@ -11,6 +11,7 @@ from rich.progress import track
 
 from segline.base.console import console
 from segline.base.files import copy, read_image
+from segline.config import claims
 from segline.config.places import RunFiles, Split
 from segline.config.stages import TrainStage
 from segline.config.tables import Data, Predict
@@ -20,6 +21,7 @@ from segline.objects import maps
 from segline.results import reuse
 
 
+@claims.makes(lambda run, fold, split: run.fold(fold).maps(split))
 def run(run: RunFiles, fold: int, split: Split) -> None:
     """Write probability maps of a held-out fold (oof), or of the test images.
 

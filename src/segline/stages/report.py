@@ -9,7 +9,7 @@ import pandas as pd
 
 from segline.base.console import console
 from segline.base.files import read_csv, read_json, write_text
-from segline.config import stages
+from segline.config import claims, stages
 from segline.config.places import RunFiles
 from segline.config.stages import RunStage
 from segline.config.tables import Config, known_keys
@@ -21,6 +21,7 @@ from segline.tasks import Task
 WORST = 8
 
 
+@claims.makes(lambda run: run.report)
 def run(run: RunFiles) -> None:
     """Write the page of a run: figures, curves, choices and pictures in one HTML file."""
     summary, tuned, scored = read_json(run.cv), read_json(run.thresholds), gallery.read(run)

@@ -13,6 +13,7 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import read_json, read_labels
 from segline.base.workers import pooled
+from segline.config import claims
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
 from segline.metrics import objectives
@@ -21,6 +22,7 @@ from segline.objects.decoders import ObjectDecoder
 from segline.objects.forest import Forest
 
 
+@claims.makes(lambda run: run.second)
 def run(run: RunFiles) -> None:
     """Fit the second stage on out-of-fold objects.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import labels_suffix, write_csv, write_image, write_labels
+from segline.config import claims
 from segline.config.places import RunFiles
 from segline.config.read import validated
 from segline.config.tables import Data
@@ -22,6 +24,13 @@ from segline.tasks.segmenter import Segmenter, of_run
 LEFT_OUT = 1  # exit status where some images were not done
 
 
+def _claimed(run: RunFiles, out: Path | None, **_: object) -> Path:
+    """What stands in the run's folder for the folder of results, which may be the user's."""
+    name = "segmented" if out is None else f"segmented-{crc32(str(out.resolve()).encode()):08x}"
+    return run.folder / name
+
+
+@claims.makes(_claimed)
 def run(
     run: RunFiles,
     images: Path,

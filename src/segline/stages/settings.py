@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from segline.base import leftovers, locks
 from segline.base.errors import UserError
-from segline.base.files import read_json, write_text_if_changed
+from segline.base.files import holds, read_json, write_text_if_changed
 from segline.config import places, read, stages
 from segline.config.names import GENERATED_SOLUTION, HOME
 from segline.config.places import PRETRAINED, DataFiles, FoldFiles, RunFiles
@@ -38,16 +39,27 @@ def run(
         _refuse_changes(run, data, wanted, data_set)
     folder, is_ours = raw_files.folder(run.root, experiment.data.dataset, raw)
     members = _members(run, config, experiment, with_ or [])
-    for stage in wanted:
-        write_text_if_changed(run.params(type(stage)), stages.text(stage))
-    write_text_if_changed(data.settings, stages.text(data_set))
-    write_text_if_changed(run.params(RunStage), stages.text(members))
-    write_text_if_changed(run.raw, f"{folder}\n")
+    leftovers.sweep(run.folder, deep=True)
+    texts = {run.params(type(stage)): stages.text(stage) for stage in [*wanted, members]}
+    _write_unless_used({data.settings: stages.text(data_set)}, data.images)
+    _write_unless_used(texts | {run.raw: f"{folder}\n"}, run.makefile)
     variables = _graph(run, experiment, config, members) | _of_data(
         data, experiment, folder, is_ours
     )
     text = "".join(f"{name} := {value}\n" for name, value in variables.items())
     write_text_if_changed(run.makefile, text)
+
+
+def _write_unless_used(texts: dict[Path, str], used: Path) -> None:
+    """Write what differs; refused while a stage that reads it is at work: it holds the lock of `used`."""
+
+    def is_written() -> bool:
+        return all(holds(path, text) for path, text in texts.items())
+
+    if not is_written():
+        with locks.held(used, unless=is_written):
+            for path, text in texts.items():
+                write_text_if_changed(path, text)
 
 
 def _refuse_unshipped(run: RunFiles, config: Path) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from segline import tasks
 from segline.base.console import console
 from segline.base.files import read_csv, read_json, replacing, write_json
+from segline.config import claims
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
 from segline.config.tables import Data
@@ -25,6 +26,7 @@ from segline.submission.rows import read
 from segline.tasks import Task
 
 
+@claims.makes(lambda run, out: out)
 def run(run: RunFiles, out: Path) -> None:
     """Average the folds' test maps and write a checked submission.
 

@@ -8,7 +8,7 @@ from segline.base.checksums import sha256
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import copy, read_json
-from segline.config import places
+from segline.config import claims, places
 from segline.config.places import RunFiles
 from segline.config.stages import TrainStage
 from segline.config.tables import Data
@@ -21,6 +21,7 @@ from segline.samples import streams
 from segline.samples.fold import samplers
 
 
+@claims.makes(lambda run, fold, **_: run.fold(fold).model)
 def run(run: RunFiles, fold: int, threads: int = 2, fresh: bool = False) -> None:
     """Train one fold, resuming where an earlier run stopped.
 

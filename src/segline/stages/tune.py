@@ -6,11 +6,13 @@ from segline import tasks
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import write_json
+from segline.config import claims
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
 from segline.objects import out_of_fold, thresholds
 
 
+@claims.makes(lambda run: run.thresholds)
 def run(run: RunFiles) -> None:
     """Choose thresholds by the true metric on out-of-fold maps.
 

@@ -8,12 +8,13 @@ from segline.base.checksums import check_sums
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import replacing, write_text
-from segline.config import stages
+from segline.config import claims, stages
 from segline.config.places import RunFiles, ShippedFiles
 from segline.config.stages import TrainedStage, TrainStage
 from segline.nets import weights_file
 
 
+@claims.makes(lambda run, fold, shipped: run.fold(fold).model)
 def run(run: RunFiles, fold: int, shipped: Path) -> None:
     """Make a fold's model from the weights that the repository carries, checked against SHA256SUMS.
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from segline.base import leftovers
 from segline.base.errors import UserError
 from segline.data import archives
 
@@ -95,7 +96,7 @@ class Place:
             yield self.raw / name
             return
         archive, member = self._zips[name]
-        with tempfile.TemporaryDirectory(prefix="segline-") as folder:
+        with tempfile.TemporaryDirectory(prefix=leftovers.prefix("segline")) as folder:
             path = Path(folder) / ("file" + PurePosixPath(name).suffix)
             try:
                 path.write_bytes(archive.read(member))
