@@ -18,7 +18,7 @@ from segline.masks import classes as class_images
 from segline.masks import rle
 from segline.masks.classes import Classes
 from segline.metrics import semantic
-from segline.submission import instances
+from segline.submission import ids, instances
 from segline.submission.instances import Shapes
 
 Key = tuple[str, int]  # image and class
@@ -90,6 +90,8 @@ def check(path: Path, sample: Path, shapes: Shapes | None = None) -> tuple[int, 
     """
     rows, wanted = read(path), read(sample)
     _check_keys(rows, wanted, path)
+    if shapes is not None:
+        shapes = ids.as_written(shapes, (image_id for image_id, _ in wanted), sample)
     for key, encoded in rows.items():
         if shapes is not None and key[0] not in shapes:
             raise UserError(f"{path}: image {key[0]} is not in the table of images")
@@ -135,7 +137,13 @@ def score(path: Path, solution: Path) -> dict[str, Any]:
     `per_image` is an image's mean Dice, `per_class` the means of a class with its pooled IoU.
     """
     truth, shapes, ignored = _read_solution(solution)
-    rows = {key: encoded for key, encoded in read(path).items() if key[0] not in ignored}
+    given = read(path)
+    names = ids.respelt([name for name, _ in given], {*shapes, *ignored}, path)
+    rows = {
+        (names[name], number): encoded
+        for (name, number), encoded in given.items()
+        if names[name] not in ignored
+    }
     _check_keys(rows, truth, path)
     matrices = {
         key: semantic.confusion(

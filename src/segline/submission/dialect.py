@@ -13,7 +13,7 @@ from segline.config.tables.dialect import Dialect
 from segline.masks import classes as class_images
 from segline.masks import codecs, labels, resize
 from segline.masks.classes import Classes
-from segline.submission import rows
+from segline.submission import ids, rows
 from segline.submission.rows import Row
 
 Shapes = Mapping[str, tuple[int, int]]  # (H, W) by image
@@ -41,6 +41,7 @@ def sample(given: pd.DataFrame | None, image_ids: Iterable[str], dialect: Dialec
 def image_ids(table: pd.DataFrame, dialect: Dialect, where: object) -> list[str]:
     """The images of a sample submission, each once, in its order."""
     found = rows.of(table, dialect.submitted, dialect, where)
+    ids.check_spelt_once(((row.written, row.image_id) for row in found), where)
     return list(dict.fromkeys(row.image_id for row in found))
 
 
@@ -102,6 +103,8 @@ def checked(path: Path, sample_path: Path, dialect: Dialect, shapes: Shapes | No
     found = rows.of(mine, dialect.submitted, dialect, path)
     _check_keys(found, rows.of(wanted, dialect.submitted, dialect, sample_path), dialect, path)
     texts = by_key(found, dialect)
+    if shapes is not None:
+        shapes = ids.as_written(shapes, (image_id for image_id, _ in texts), path)
     for (image_id, number), masks in texts.items():
         shape = _shape(image_id, dialect, shapes, path)
         if shape is not None:

@@ -13,6 +13,7 @@ from segline.base.errors import UserError
 from segline.base.files import read_csv
 from segline.masks import rle
 from segline.metrics import instances
+from segline.submission import ids
 
 COLUMNS = ("ImageId", "EncodedPixels")
 Shapes = Mapping[str, tuple[int, int]]  # (H, W) by image
@@ -106,6 +107,8 @@ def check(
     """
     sample = list(dict.fromkeys(sample))
     check_ids(rows, sample, path)
+    if shapes is not None:
+        shapes = ids.as_written(shapes, sample, path)
     if list(rows) != sample:
         first = next(a for a, b in zip(rows, sample, strict=True) if a != b)
         raise UserError(
@@ -139,11 +142,9 @@ def column_for(rles: list[str]) -> tuple[int, int]:
 def score(submission_path: Path, solution: Path) -> dict[str, Any]:
     """mAP of IoU of a submission; refuses one that overlaps itself or lacks an image."""
     truth, ignored = read_solution(solution)
-    rows = {
-        image_id: rles
-        for image_id, rles in read(submission_path).items()
-        if image_id not in ignored
-    }
+    given = read(submission_path)
+    names = ids.respelt(given, {*truth, *ignored}, submission_path)
+    rows = {names[name]: rles for name, rles in given.items() if names[name] not in ignored}
     check_ids(rows, truth, submission_path)
     precision = {
         image_id: instances.average_precision(

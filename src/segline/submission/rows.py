@@ -13,7 +13,8 @@ import pandas as pd
 from segline.base.errors import UserError
 from segline.base.files import read_csv
 from segline.config.tables.base import nearest
-from segline.config.tables.dialect import IMAGE_ENDING, Columns, Dialect, fields
+from segline.config.tables.dialect import Columns, Dialect, fields
+from segline.submission.ids import bare
 
 
 class Row(NamedTuple):
@@ -23,15 +24,6 @@ class Row(NamedTuple):
     image_id: str
     number: int
     text: str  # '' for no mask
-
-
-def bare(image_id: str) -> str:
-    """An id without the ending of an image file.
-
-    >>> bare("0002cc93b.jpg")
-    '0002cc93b'
-    """
-    return IMAGE_ENDING.sub("", image_id)
 
 
 def read(path: Path, where: object = "") -> pd.DataFrame:
