@@ -1,4 +1,4 @@
-"""Ids that a CSV spells in another way than the files: matched when data are read, written back as spelt."""
+"""Ids that a CSV spells otherwise than the files: matched when data are read, written back as spelt."""
 
 import shutil
 

@@ -60,7 +60,8 @@ def unlisted(
         if settings.described
         else sample["ImageId"]
     )
-    test_ids = [key.image_id for key in source.keys() if key.split == "test"]
+    keys = source.keys()
+    test_ids = [key.image_id for key in keys if key.split == "test"]
     named = ids.all_matched(listed, test_ids, where)
     usable = set(images.loc[images["split"] == "test", "image_id"])
     lost = [image_id for image_id in named.values() if image_id not in usable]
