@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segline.base.errors import UserError
-from segline.masks.classes import HARD
+from segline.masks.stored_masks import HARD
 
 NEARLY_FULL = 0.94  # of the largest value: what JPEG leaves of it
 FLAT_SHARE = 1e-3  # of the pixels may be between the ends and alike all around: no soft edge is

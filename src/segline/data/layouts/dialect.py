@@ -21,6 +21,7 @@ from segline.data.stacks import Choice
 from segline.masks import classes as class_images
 from segline.masks import codecs, labels
 from segline.masks.classes import Classes
+from segline.masks.stored_masks import read_mask
 from segline.submission import ids, rows
 from segline.submission.rows import Row
 
@@ -212,7 +213,7 @@ class Described:
         two = flat.ndim == 2 and len(np.unique(flat)) <= 2
         if self.classes is not None:
             is_binary = two and len(self.classes) == 2
-            return class_images.read_mask(flat > 0 if is_binary else mask, self.classes)
+            return read_mask(flat > 0 if is_binary else mask, self.classes)
         return labels.split_components(flat > 0) if two else labels.relabel(flat)
 
     def _specimens(self) -> list[self_check.Specimen]:
