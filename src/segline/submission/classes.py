@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ import pandas as pd
 
 from segline.base.errors import UserError
 from segline.base.files import read_csv
+from segline.base.numbers import shown, whole
 from segline.masks import classes as class_images
-from segline.masks import rle
+from segline.masks import rle, rle_check
 from segline.masks.classes import Classes
+from segline.masks.rle_text import UNKNOWN
 from segline.metrics import semantic
-from segline.submission import ids, instances
+from segline.submission import checks, ids, instances
 from segline.submission.instances import Shapes
 
 Key = tuple[str, int]  # image and class
@@ -66,11 +68,12 @@ def _by_key(rows: pd.DataFrame, path: Path) -> dict[Key, str]:
     for image_id, number, encoded in zip(
         rows["ImageId"], numbers, rows["EncodedPixels"], strict=True
     ):
-        if not number.isdigit() or number == "0":
+        class_id = whole(number)
+        if not class_id:
             raise UserError(
-                f"{path}: image {image_id}: ClassId must be a whole number from 1, found {number!r}"
+                f"{path}: image {image_id}: ClassId must be a whole number from 1, found {shown(number)}"
             )
-        key = (image_id, int(number))
+        key = (image_id, class_id)
         if key in found:
             raise UserError(f"{path}: {_name(key)} has two rows; join them into one mask")
         found[key] = encoded.strip()
@@ -92,27 +95,21 @@ def check(path: Path, sample: Path, shapes: Shapes | None = None) -> tuple[int, 
     _check_keys(rows, wanted, path)
     if shapes is not None:
         shapes = ids.as_written(shapes, (image_id for image_id, _ in wanted), sample)
-    for key, encoded in rows.items():
-        if shapes is not None and key[0] not in shapes:
-            raise UserError(f"{path}: image {key[0]} is not in the table of images")
-        shape = shapes[key[0]] if shapes else instances.column_for([encoded])
-        _decoded(encoded, shape, key, path)
+    checks.readable(_masks(rows, path, shapes), path, rle_check.first_fault)
     return len(rows), sum(encoded != "" for encoded in rows.values())
 
 
+def _masks(rows: dict[Key, str], path: Path, shapes: Shapes | None) -> Iterator[checks.Masks]:
+    for key, encoded in rows.items():
+        if shapes is not None and key[0] not in shapes:
+            raise UserError(f"{path}: image {key[0]} is not in the table of images")
+        yield _name(key), [encoded], UNKNOWN if shapes is None else shapes[key[0]]
+
+
 def _check_keys(found: Collection[Key], wanted: Collection[Key], path: Path) -> None:
-    missing = [key for key in wanted if key not in found]
-    if missing:
-        raise UserError(
-            f"{path}: {len(missing)} of {len(wanted)} rows are missing, first {_name(missing[0])}; every "
-            f"image and class needs a row (with an empty cell where the class is absent)"
-        )
-    foreign = [key for key in found if key not in wanted]
-    if foreign:
-        raise UserError(
-            f"{path}: {len(foreign)} rows do not belong to the set, first {_name(foreign[0])}; "
-            f"remove them"
-        )
+    cure = "every image and class needs a row (with an empty cell where the class is absent)"
+    checks.none_missing(found, wanted, path, cure, name=_name)
+    checks.none_foreign(found, wanted, path, name=_name)
 
 
 def scored(path: Path, solution: Path) -> dict[str, Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from segline.base.errors import UserError
 from segline.base.files import read_csv
-from segline.masks import rle
+from segline.base.numbers import shown, whole
+from segline.masks import rle, rle_check
+from segline.masks.rle_text import UNKNOWN, sides
 from segline.metrics import instances
-from segline.submission import ids
+from segline.submission import checks, ids
 
 COLUMNS = ("ImageId", "EncodedPixels")
 Shapes = Mapping[str, tuple[int, int]]  # (H, W) by image
@@ -55,19 +57,28 @@ def read_solution(path: Path) -> tuple[dict[str, Truth], set[str]]:
     ignored = set(rows.loc[rows["Usage"] == "Ignored", "ImageId"])
     truth: dict[str, Truth] = {}
     for row in rows[~rows["ImageId"].isin(ignored)].itertuples(index=False):
-        try:
-            shape = (int(row.Height), int(row.Width))
-        except ValueError:
-            raise UserError(
-                f"{path}: image {row.ImageId}: Height and Width must be whole numbers, "
-                f"found {row.Height!r} and {row.Width!r}"
-            ) from None
-        entry = truth.setdefault(row.ImageId, Truth(shape, []))
+        entry = truth.get(row.ImageId)
+        if entry is None:
+            entry = truth[row.ImageId] = Truth(_shape(row, path), [])
         if row.EncodedPixels.strip():
             entry.rles.append(row.EncodedPixels)
     if not truth:
         raise UserError(f"{path}: no image that counts (all are Ignored, or the file is empty)")
     return truth, ignored
+
+
+def _shape(row: Any, path: Path) -> tuple[int, int]:
+    """Height and width of a row of a solution; UserError unless an image may have them."""
+    height, width = (whole(text.strip()) for text in (row.Height, row.Width))
+    if height is None or width is None:
+        raise UserError(
+            f"{path}: image {row.ImageId}: Height and Width must be whole numbers, "
+            f"found {shown(row.Height)} and {shown(row.Width)}"
+        )
+    try:
+        return sides((height, width))
+    except ValueError as error:
+        raise UserError(f"{path}: image {row.ImageId}: {error}") from None
 
 
 def decode(image_id: str, rles: list[str], shape: tuple[int, int], path: Path) -> np.ndarray:
@@ -78,21 +89,11 @@ def decode(image_id: str, rles: list[str], shape: tuple[int, int], path: Path) -
         raise UserError(f"{path}: image {image_id}: {error}") from None
 
 
-def check_ids(found: Iterable[str], wanted: Iterable[str], path: Path) -> None:
+def check_ids(found: Collection[str], wanted: Collection[str], path: Path) -> None:
     """Refuse a submission that lacks an image or names one that does not belong."""
-    found, wanted = list(found), list(wanted)
-    missing = [image_id for image_id in wanted if image_id not in set(found)]
-    if missing:
-        raise UserError(
-            f"{path}: {len(missing)} of {len(wanted)} images are missing, first {missing[0]}; "
-            f"every image needs a row ('{NOTHING}' if it has no instance)"
-        )
-    foreign = [image_id for image_id in found if image_id not in set(wanted)]
-    if foreign:
-        raise UserError(
-            f"{path}: {len(foreign)} image ids do not belong to the set, first {foreign[0]}; "
-            f"remove their rows"
-        )
+    cure = f"every image needs a row ('{NOTHING}' if it has no instance)"
+    checks.none_missing(found, wanted, path, cure, of="images")
+    checks.none_foreign(found, wanted, path, "remove their rows", of="image ids")
 
 
 def check(
@@ -114,13 +115,19 @@ def check(
         raise UserError(
             f"{path}: images are not in the sample's order, first {first}; sort them so"
         )
+    checks.readable(_masks(rows, path, shapes), path, rle_check.first_fault)
+    return sum(map(len, rows.values()))
+
+
+def _masks(
+    rows: Mapping[str, list[str]], path: Path, shapes: Shapes | None
+) -> Iterator[checks.Masks]:
     for image_id, rles in rows.items():
         if not rles:
             raise UserError(f"{path}: image {image_id} has an empty row; write '{NOTHING}' there")
         if shapes is not None and image_id not in shapes:
             raise UserError(f"{path}: image {image_id} is not in the table of images")
-        decode(image_id, rles, shapes[image_id] if shapes else column_for(rles), path)
-    return sum(map(len, rows.values()))
+        yield f"image {image_id}", rles, UNKNOWN if shapes is None else shapes[image_id]
 
 
 def checked(path: Path, sample: Path, shapes: Shapes | None = None) -> str:
@@ -128,15 +135,6 @@ def checked(path: Path, sample: Path, shapes: Shapes | None = None) -> str:
     rows = read(path)
     count = check(rows, read_csv(sample, COLUMNS, dtype=str)["ImageId"], path, shapes)
     return f"valid; {len(rows)} images, {count} instances"
-
-
-def column_for(rles: list[str]) -> tuple[int, int]:
-    """A one-column image just long enough for all runs; (1, 1) if they are no numbers."""
-    ends = [1]
-    for encoded in rles:
-        numbers = [int(word) for word in encoded.split() if word.isdigit()]
-        ends += [start + length - 1 for start, length in zip(numbers[::2], numbers[1::2])]  # noqa: B905
-    return (max(ends), 1)
 
 
 def score(submission_path: Path, solution: Path) -> dict[str, Any]:
@@ -148,8 +146,8 @@ def score(submission_path: Path, solution: Path) -> dict[str, Any]:
     check_ids(rows, truth, submission_path)
     precision = {
         image_id: instances.average_precision(
-            true_labels(image_id, true, solution),
-            decode(image_id, rows[image_id], true.shape, submission_path),
+            _in_a_column(image_id, true, solution, overlap="smaller"),
+            _in_a_column(image_id, Truth(true.shape, rows[image_id]), submission_path),
         )
         for image_id, true in truth.items()
     }
@@ -168,3 +166,16 @@ def true_labels(image_id: str, truth: Truth, path: Path) -> np.ndarray:
         return rle.decode_labels(truth.rles, truth.shape, overlap="smaller")
     except ValueError as error:
         raise UserError(f"{path}: image {image_id}: {error}") from None
+
+
+def _in_a_column(
+    image_id: str, masks: Truth, path: Path, *, overlap: Literal["raise", "smaller"] = "raise"
+) -> np.ndarray:
+    """The labels (H * W, 1) in the order of RLEs, faster to paint and to score; errors of the image."""
+    height, width = masks.shape
+    try:
+        return rle.decode_labels(masks.rles, (height * width, 1), overlap=overlap)
+    except ValueError:  # in the words of the image
+        if overlap == "smaller":
+            return true_labels(image_id, masks, path)
+        return decode(image_id, masks.rles, masks.shape, path)
