@@ -36,18 +36,36 @@ def first_fault(groups: Iterable[Group]) -> tuple[int, str] | None:
 
 def check(rles: Sequence[str], shape: Shape) -> None:
     """Raise the ValueError with which `rle.decode_labels` would refuse these."""
+    apart(rles, shape)
+
+
+def apart(rles: Sequence[str], shape: Shape) -> NDArray[np.int64]:
+    """The runs of all strings in ascending order, (3, n): start, length and the string's number from 1.
+
+    ValueError as of `rle.decode_labels`, so that no two share a pixel.
+
+    >>> apart(["4 3", "1 2"], (2, 3)).tolist()
+    [[1, 4], [2, 3], [2, 1]]
+    """
     height, width = sides(shape)
-    runs = parsed(rles, (height, width))
-    if not _overlap(*runs[:2]):
-        return
+    start, length, slices = parsed(rles, (height, width))
+    order = np.argsort(start, kind="stable")  # they ascend piece by piece, which makes it fast
+    label = np.repeat(np.arange(1, len(rles) + 1), np.diff(slices))
+    found = np.stack([start, length, label])[:, order]
+    if (found[0, 1:] < found[0, :-1] + found[1, :-1]).any():
+        raise ValueError(overlap_message(*_first_overlap((start, length, slices), height)))
+    return found
+
+
+def _first_overlap(runs: Runs, height: int) -> tuple[int, int, int, int]:
+    """The first string that shares a pixel with one before it, that one, and the pixel's row and column."""
     later = _first_to_overlap(runs)
     start, length, slices = _first(runs, later + 1)
     order = np.argsort(start, kind="stable")
     place = int(np.flatnonzero(start[order][1:] < (start + length)[order][:-1])[0])
     owners = np.searchsorted(slices, order[place : place + 2], side="right") - 1
-    earlier = int(owners.min())  # the other is `later`: those before it are apart
     column, row = divmod(int(start[order[place + 1]]) - 1, height)
-    raise ValueError(overlap_message(later, earlier, row, column))
+    return later, int(owners.min()), row, column  # those before `later` are apart
 
 
 def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:
@@ -84,7 +102,7 @@ def _overlap(start: NDArray[np.int64], length: NDArray[np.int64]) -> bool:
     end = start + length
     if (start[1:] >= end[:-1]).all():
         return False
-    order = np.argsort(start, kind="stable")  # they ascend piece by piece, which makes it fast
+    order = np.argsort(start, kind="stable")
     return bool((start[order][1:] < end[order][:-1]).any())
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from segline.base.errors import UserError
-from segline.base.files import read_csv
+from segline.base.files import read_csv, texts
 from segline.base.numbers import shown, whole
 from segline.masks import classes as class_images
 from segline.masks import rle, rle_check
 from segline.masks.classes import Classes
 from segline.masks.rle_text import UNKNOWN
 from segline.metrics import semantic
+from segline.metrics.instances import overlap_of_runs
 from segline.submission import checks, ids, instances
 from segline.submission.instances import Shapes
 
@@ -64,10 +66,9 @@ def read(path: Path) -> dict[Key, str]:
 
 def _by_key(rows: pd.DataFrame, path: Path) -> dict[Key, str]:
     found: dict[Key, str] = {}
-    numbers = rows["ClassId"] if "ClassId" in rows else ["1"] * len(rows)
-    for image_id, number, encoded in zip(
-        rows["ImageId"], numbers, rows["EncodedPixels"], strict=True
-    ):
+    numbers = texts(rows, "ClassId") if "ClassId" in rows else ["1"] * len(rows)
+    cells = texts(rows, "ImageId"), numbers, texts(rows, "EncodedPixels")
+    for image_id, number, encoded in zip(*cells, strict=True):
         class_id = whole(number)
         if not class_id:
             raise UserError(
@@ -143,10 +144,10 @@ def score(path: Path, solution: Path) -> dict[str, Any]:
     }
     _check_keys(rows, truth, path)
     matrices = {
-        key: semantic.confusion(
-            _decoded(encoded, shapes[key[0]], key, solution),
-            _decoded(rows[key], shapes[key[0]], key, path),
-            n_classes=2,
+        key: _confusion(
+            _runs(encoded, shapes[key[0]], key, solution),
+            _runs(rows[key], shapes[key[0]], key, path),
+            n_pixels=math.prod(shapes[key[0]]),
         )
         for key, encoded in truth.items()
     }
@@ -185,11 +186,18 @@ def _read_solution(path: Path) -> tuple[dict[Key, str], dict[str, tuple[int, int
     return full, shapes, ignored
 
 
-def _decoded(encoded: str, shape: tuple[int, int], key: Key, path: Path) -> np.ndarray:
+def _runs(encoded: str, shape: tuple[int, int], key: Key, path: Path) -> np.ndarray:
     try:
-        return rle.decode(encoded, shape)
+        return rle_check.apart([encoded], shape)
     except ValueError as error:
         raise UserError(f"{path}: {_name(key)}: {error}") from None
+
+
+def _confusion(true: np.ndarray, pred: np.ndarray, *, n_pixels: int) -> np.ndarray:
+    """`semantic.confusion` (2, 2) of two masks given as runs."""
+    both = int(overlap_of_runs(true, pred).pairs[2].sum())
+    only_true, only_pred = int(true[1].sum()) - both, int(pred[1].sum()) - both
+    return np.array([[n_pixels - both - only_true - only_pred, only_pred], [only_true, both]])
 
 
 def _name(key: Key) -> str:

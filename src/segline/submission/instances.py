@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from segline.base.errors import UserError
-from segline.base.files import read_csv
+from segline.base.files import read_csv, texts
 from segline.base.numbers import shown, whole
 from segline.masks import rle, rle_check
 from segline.masks.rle_text import UNKNOWN, sides
@@ -43,7 +43,7 @@ def read(path: Path) -> dict[str, list[str]]:
     """RLEs of each image in the file's order. An empty cell is no instance."""
     rows = read_csv(path, COLUMNS, dtype=str)
     grouped: dict[str, list[str]] = {}
-    for image_id, encoded in zip(rows["ImageId"], rows["EncodedPixels"], strict=True):
+    for image_id, encoded in zip(*(texts(rows, name) for name in COLUMNS), strict=True):
         found = grouped.setdefault(image_id, [])
         if encoded.strip():
             found.append(encoded)
@@ -56,29 +56,31 @@ def read_solution(path: Path) -> tuple[dict[str, Truth], set[str]]:
     rows = read_csv(path, columns, dtype=str)
     ignored = set(rows.loc[rows["Usage"] == "Ignored", "ImageId"])
     truth: dict[str, Truth] = {}
-    for row in rows[~rows["ImageId"].isin(ignored)].itertuples(index=False):
-        entry = truth.get(row.ImageId)
+    counted = rows[~rows["ImageId"].isin(ignored)]
+    cells = (texts(counted, name) for name in columns[:4])
+    for image_id, encoded, height, width in zip(*cells, strict=True):
+        entry = truth.get(image_id)
         if entry is None:
-            entry = truth[row.ImageId] = Truth(_shape(row, path), [])
-        if row.EncodedPixels.strip():
-            entry.rles.append(row.EncodedPixels)
+            entry = truth[image_id] = Truth(_shape(image_id, height, width, path), [])
+        if encoded.strip():
+            entry.rles.append(encoded)
     if not truth:
         raise UserError(f"{path}: no image that counts (all are Ignored, or the file is empty)")
     return truth, ignored
 
 
-def _shape(row: Any, path: Path) -> tuple[int, int]:
-    """Height and width of a row of a solution; UserError unless an image may have them."""
-    height, width = (whole(text.strip()) for text in (row.Height, row.Width))
-    if height is None or width is None:
+def _shape(image_id: str, height: str, width: str, path: Path) -> tuple[int, int]:
+    """The size of an image of a solution; UserError unless an image may have it."""
+    rows, columns = whole(height.strip()), whole(width.strip())
+    if rows is None or columns is None:
         raise UserError(
-            f"{path}: image {row.ImageId}: Height and Width must be whole numbers, "
-            f"found {shown(row.Height)} and {shown(row.Width)}"
+            f"{path}: image {image_id}: Height and Width must be whole numbers, "
+            f"found {shown(height)} and {shown(width)}"
         )
     try:
-        return sides((height, width))
+        return sides((rows, columns))
     except ValueError as error:
-        raise UserError(f"{path}: image {row.ImageId}: {error}") from None
+        raise UserError(f"{path}: image {image_id}: {error}") from None
 
 
 def decode(image_id: str, rles: list[str], shape: tuple[int, int], path: Path) -> np.ndarray:
@@ -145,10 +147,7 @@ def score(submission_path: Path, solution: Path) -> dict[str, Any]:
     rows = {names[name]: rles for name, rles in given.items() if names[name] not in ignored}
     check_ids(rows, truth, submission_path)
     precision = {
-        image_id: instances.average_precision(
-            _in_a_column(image_id, true, solution, overlap="smaller"),
-            _in_a_column(image_id, Truth(true.shape, rows[image_id]), submission_path),
-        )
+        image_id: _precision(image_id, true, rows[image_id], submission_path, solution)
         for image_id, true in truth.items()
     }
     by_image = np.array(list(precision.values()))
@@ -168,14 +167,20 @@ def true_labels(image_id: str, truth: Truth, path: Path) -> np.ndarray:
         raise UserError(f"{path}: image {image_id}: {error}") from None
 
 
-def _in_a_column(
-    image_id: str, masks: Truth, path: Path, *, overlap: Literal["raise", "smaller"] = "raise"
+def _precision(
+    image_id: str, true: Truth, rles: list[str], submission: Path, solution: Path
 ) -> np.ndarray:
-    """The labels (H * W, 1) in the order of RLEs, faster to paint and to score; errors of the image."""
-    height, width = masks.shape
+    """Average precision of one image (T,); no image is painted unless true objects overlap."""
+    labels = None
     try:
-        return rle.decode_labels(masks.rles, (height * width, 1), overlap=overlap)
-    except ValueError:  # in the words of the image
-        if overlap == "smaller":
-            return true_labels(image_id, masks, path)
-        return decode(image_id, masks.rles, masks.shape, path)
+        true_runs = rle_check.apart(true.rles, true.shape)
+    except ValueError:
+        labels = true_labels(image_id, true, solution)
+    try:
+        pred_runs = rle_check.apart(rles, true.shape)
+    except ValueError as error:
+        raise UserError(f"{submission}: image {image_id}: {error}") from None
+    if labels is not None:
+        return instances.average_precision(labels, rle.decode_labels(rles, true.shape))
+    counts = instances.overlap_of_runs(true_runs, pred_runs)
+    return instances.precision(*instances.match_counts_of(counts))
