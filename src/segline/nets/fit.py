@@ -6,8 +6,10 @@ A run that is stopped goes on after its last whole epoch and ends bit for bit as
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import pandas as pd
@@ -30,7 +32,8 @@ from segline.samples.sampler import Sampler
 LEVEL_CROPS = 32  # on which the loss of a constant answer is measured
 
 
-class Fold(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Fold:
     """What one fold is trained from, and where it goes."""
 
     number: int
@@ -63,6 +66,7 @@ def fit(fold: Fold, precision: str, *, threads: int) -> None:
     _write_model(model, fold, trained, made)
 
 
+@lru_cache(maxsize=1)  # both who chooses the precision and who trains measure on it
 def first_batch(fold: Fold) -> Any:
     """A batch to measure on."""
     size = fold.settings.train.batch_size
