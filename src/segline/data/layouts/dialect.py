@@ -15,7 +15,7 @@ import pandas as pd
 
 from segline.base.errors import UserError
 from segline.config.tables.dialect import Dialect
-from segline.data.layouts import Key, Problem, Record, bands, files, self_check
+from segline.data.layouts import Key, Problem, Record, bands, files, overlaps, self_check
 from segline.data.layouts.place import Picture, Place
 from segline.data.stacks import Choice
 from segline.masks import classes as class_images
@@ -176,12 +176,7 @@ class Described:
         if self._dialect.rows != "object":
             return labels.split_components(found > 0)
         overlap_px = codecs.count_overlaps(texts, shape, self._dialect)
-        if overlap_px:
-            record.note("overlapping masks", f"{overlap_px} px, given to the smaller object")
-        hidden = len(texts) - np.count_nonzero(labels.sizes(found)[1:])
-        if hidden:
-            record.note("mask hidden by others", f"{hidden} masks have no pixel left")
-        return labels.relabel(found)
+        return overlaps.tidied(record, found, n_masks=len(texts), overlap_px=overlap_px)
 
     def _classes(self, record: Record, channels: list[np.ndarray]) -> np.ndarray:
         assert self.classes is not None
