@@ -7,6 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,16 +67,25 @@ def _read_relative(text: str, shape: Shape, coding: Coding) -> Runs:
 
 def _read_lists(text: str, shape: Shape, coding: Coding) -> Runs:
     """`[start, length, ...]`, or a list of such pairs."""
-    flat: list[object] = []
-    for part in _json_list(text, "numbers"):
-        flat += part if isinstance(part, list) else [part]
-    wrong = next((each for each in flat if type(each) is not int), None)
-    if wrong is not None:
-        raise ValueError(f"not a JSON list of numbers ({shown(str(wrong))} is no whole number)")
-    numbers = np.array([max(-_BEYOND, min(int(each), _BEYOND)) for each in flat], np.int64)  # type: ignore[call-overload]
+    numbers = _whole(_json_list(text, "numbers"))
     _check_count(numbers)
     _check_range(numbers)
     return numbers[::2] - coding.base, numbers[1::2]
+
+
+def _whole(found: list) -> NDArray[np.int64]:
+    """The numbers of a list, or of the lists in it; ValueError for other than whole ones."""
+    flat: list[Any] = []
+    for part in found:
+        flat += part if isinstance(part, list) else [part]
+    kinds = set(map(type, flat))
+    if kinds - {int}:  # True is an int as well
+        wrong = next(each for each in flat if type(each) is not int)
+        raise ValueError(f"not a JSON list of numbers ({shown(str(wrong))} is no whole number)")
+    try:
+        return np.array(flat, np.int64)
+    except OverflowError:
+        return np.array([max(-_BEYOND, min(each, _BEYOND)) for each in flat], np.int64)
 
 
 def _json_list(text: str, what: str) -> list:
