@@ -83,14 +83,6 @@ def _shape(image_id: str, height: str, width: str, path: Path) -> tuple[int, int
         raise UserError(f"{path}: image {image_id}: {error}") from None
 
 
-def decode(image_id: str, rles: list[str], shape: tuple[int, int], path: Path) -> np.ndarray:
-    """Label image of one image's rows; UserError naming file and image for a bad or overlapping one."""
-    try:
-        return rle.decode_labels(rles, shape)
-    except ValueError as error:
-        raise UserError(f"{path}: image {image_id}: {error}") from None
-
-
 def check_ids(found: Collection[str], wanted: Collection[str], path: Path) -> None:
     """Refuse a submission that lacks an image or names one that does not belong."""
     cure = f"every image needs a row ('{NOTHING}' if it has no instance)"
