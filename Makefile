@@ -76,8 +76,8 @@ ifneq ($(filter $(staged) data/% submissions/%,$(MAKECMDGOALS)),)
 include $(run_dir)/run.mk
 
 $(run_dir)/run.mk: FORCE | .venv/.installed
-	@$(segline) settings --run $(run_dir) --config configs/$(config).toml --settings $(call quoted,$(set)) \
-	    $(if $(filter raw,$(given)),--raw $(call quoted,$(raw))) $(with:%=--with %) $(if $(fresh),--fresh)
+	@$(if $(shell $(segline) settings --run $(run_dir) --config configs/$(config).toml --settings $(call quoted,$(set)) \
+	    $(if $(filter raw,$(given)),--raw $(call quoted,$(raw))) $(with:%=--with %) $(if $(fresh),--fresh) >&2 && echo 1),:,$(error nothing is made))
 
 # all_folds is empty while run.mk, not there yet, is being made for the first time.
 $(if $(and $(all_folds),$(filter-out $(all_folds),$(fold))),\

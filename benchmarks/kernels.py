@@ -1,4 +1,4 @@
-"""The five measured kernels, their peers, and how much memory each cannot avoid touching."""
+"""The measured kernels, their peers, and how much memory each cannot avoid touching."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.scenes import Scene
-from segline.masks import rle, watershed, weight_maps
+from segline.masks import rle, rle_check, watershed, weight_maps
 from segline.metrics import instances
 
 
@@ -81,6 +81,15 @@ KERNELS = (
         4,
         (0.25, 0.13),
         np.testing.assert_array_equal,
+    ),
+    Kernel(
+        "check RLEs, overlap too, without painting",
+        "the common Kaggle decoder",
+        lambda s: rle_check.first_fault([(s.rles, s.true.shape)]),
+        lambda s: peers.kaggle_faults(s.rles, s.true.shape),
+        1,  # the texts are less
+        (0.02, 0.002),
+        np.testing.assert_equal,
     ),
     Kernel(
         "weight map",

@@ -69,6 +69,11 @@ def kaggle_decode_labels(rles: list[str], shape: tuple[int, int]) -> NDArray:
     return labels
 
 
+def kaggle_faults(rles: list[str], shape: tuple[int, int]) -> None:
+    """A check of them: that they decode without overlap."""
+    kaggle_decode_labels(rles, shape)
+
+
 def stacked_weight_map(labels: NDArray, w0: float = 10.0, sigma: float = 5.0) -> NDArray:
     """The usual U-Net weight map: every object's distance over the full image, stacked and sorted."""
     numbers = [n for n in np.unique(labels) if n]

@@ -247,6 +247,25 @@ def test_a_wrong_variable_is_one_clear_line(submitted, arguments, message):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "config=nope"), "segline: configs/nope.toml: no such config; configs here: "),
+        (("submit", "config=npz", "set=a.b=1", "-n"), "segline: configs/npz.toml: unknown key a"),
+        (("data", "config=npz", "raw=/nowhere", "-j2"), "segline: raw=/nowhere: no such folder; "),
+    ],
+)
+def test_what_the_settings_refuse_is_one_line_and_makes_own(folder, arguments, message):
+    """Make went on to say that run.mk is not there, or that there is no rule for it."""
+    answer = make(folder, *arguments)
+    said, stopped = answer.stderr.splitlines()
+    assert said.startswith(message)
+    assert stopped.endswith("*** nothing is made.  Stop.")
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    assert not (folder / "data/runs" / arguments[1].removeprefix("config=")).exists()
+
+
+@pytest.mark.parametrize(
     ("argument", "message"),
     [
         ("confg=tiny", "confg=: no such variable; did you mean config=?"),

@@ -125,3 +125,50 @@ def test_the_position_of_the_faulty_mask_is_named():
 def test_polygons_are_not_written():
     with pytest.raises(ValueError, match="no submission is written as wkt"):
         codecs.encode(MASK, Coding(codec="wkt"))
+
+
+def packed(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data)).decode()
+
+
+@pytest.mark.parametrize(
+    ("codec", "text", "said"),
+    [
+        ("coco", packed(b"o" * 10**6), "more than 126 bytes"),  # a bomb, or a number without end
+        ("coco", packed(b"o" * 60 + b"0"), "count 1 of COCO is .*, which no image has"),
+        ("coco", packed(b"0O000"), "count 2 of COCO is -1, which no image has"),
+        ("coco", packed(b"4") + "é", "not COCO counts"),
+        ("coco", base64.b64encode(zlib.compress(b"0123")[:-5]).decode(), "incomplete"),
+        ("lists", "[" * 100_000, "not a JSON list"),
+        ("lists", "[1.5, 2]", "1.5' is no whole number"),
+        ("lists", "[true, 2]", "True' is no whole number"),
+        ("lists", '["1", 2]', "is no whole number"),
+        ("lists", '{"a": 1}', "not a JSON list of numbers, but"),
+        ("lists", f"[1, {'9' * 5000}]", "not a JSON list|a number beyond"),
+        ("lists", f"[1, {10**30}]", "a number beyond the 2.30 pixels of the largest image, at position 2"),
+        ("polygons", "[[[0, 0], [1e300, 0], [0, 5]]]", r"a corner at 1e\+300, no place in an image"),
+        ("polygons", "[[[0, 0], [1e999, 0], [0, 5]]]", "a corner at inf"),
+        ("polygons", "[[[0, 0], [NaN, 0], [0, 5]]]", "a corner at nan"),
+        ("polygons", "[[[0, 0, 1], [1, 0, 1]]]", r"a ring of shape \(2, 3\)"),
+        ("polygons", "[" * 100_000, "not a JSON list"),
+        ("wkt", "POLYGON ((0 0, 1e300 0, 0 5, 0 0))", "a corner at 1e"),
+        ("wkt", "POLYGON ((0 0, ² 0, 0 5, 0 0))", "could not convert"),
+        ("relative", "1073741824 1 1073741824 1", "ends .* px beyond the image"),
+        ("relative", " ".join(["9223372036854775807 1"] * 2), "a number beyond the 2.30 pixels"),
+        ("pairs", "0 9223372036854775807", "a number beyond the 2.30 pixels"),
+    ],
+)  # fmt: skip
+def test_what_would_overflow_or_fill_the_memory_is_refused(codec, text, said):
+    coding = Coding(codec=codec, base=0 if codec == "pairs" else 1)
+    with pytest.raises(ValueError, match=said) as caught:
+        codecs.decode(text, (4, 4), coding)
+    assert len(str(caught.value)) < 300
+
+
+def test_corners_far_outside_are_cut_at_the_edge():
+    found = codecs.decode(
+        "[[[-1000000, 1], [1000000, 1], [1000000, 9], [-1000000, 9]]]",
+        (4, 4),
+        Coding(codec="polygons"),
+    )
+    assert found.sum(axis=1).tolist() == [0, 4, 4, 4]

@@ -9,6 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from skimage.draw import disk
 
 import cases
+from segline.masks import rle, rle_check
 from segline.metrics import instances, semantic
 
 TWENTIETHS = [Fraction(k, 20) for k in range(10, 20)]
@@ -298,3 +299,21 @@ def test_a_partner_may_serve_two_true_objects():
 def test_matches_below_one_half_are_refused():
     with pytest.raises(ValueError, match="unique from 0.5"):
         instances.true_ious(instances.overlap(TRUE, FOUND), 0.4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases.label_images(max_side=12), st.integers(0, 99))
+def test_runs_overlap_as_their_images_do(true, seed):
+    pred = np.random.default_rng(seed).integers(0, 9, true.shape)
+    runs = [rle_check.apart(rle.encode_labels(image), image.shape) for image in (true, pred)]
+    found = instances.overlap_of_runs(*runs)
+    numbered = [np.searchsorted([0, *np.unique(i[i > 0])], i) for i in (true, pred)]
+    expected = instances.overlap(*numbered)
+    for one, other in (
+        (found.true_sizes, expected.true_sizes),
+        (found.pred_sizes, expected.pred_sizes),
+    ):
+        assert one[1:].tolist() == other[1:].tolist()
+    assert sorted(found.pairs.T.tolist()) == sorted(expected.pairs.T.tolist())
+    counts = instances.match_counts_of(found)
+    assert np.array_equal(counts, instances.match_counts(true, pred))

@@ -2,9 +2,12 @@ import keras
 import numpy as np
 import pytest
 
+from segline.config.places import FoldFiles
+from segline.config.stages import TrainStage
 from segline.config.tables import Fitting, Loss
 from segline.nets import checkpoint, losses, models, record, validate
 from segline.nets import compiled as training
+from segline.nets import fit as stage
 from segline.nets.epoch_end import EpochEnd, NothingLearnt
 from segline.nets.schedules import Plateau, Watch
 from segline.nets.within_epoch import WithinEpoch
@@ -149,6 +152,30 @@ def test_measuring_the_speed_leaves_the_model_as_it_was():
     batch = next(iter(batches(0, 1).as_numpy_iterator()))
     assert training.images_per_second(model, batch) > 0
     assert all(map(np.array_equal, before, values(model)))
+
+
+def test_what_is_measured_on_is_drawn_once(tmp_path, monkeypatch):
+    """Choosing the precision and starting to train each drew the first batch."""
+    drawn = []
+
+    class Batches:
+        def as_numpy_iterator(self):
+            drawn.append(1)
+            return iter(["a batch"])
+
+    monkeypatch.setattr(stage.batches, "fixed_batches", lambda *_, **__: Batches())
+    monkeypatch.setattr(stage.compiled, "net", lambda settings, precision: precision)
+    speeds = {"float32": 2.0, "bfloat16": 1.0}
+    monkeypatch.setattr(
+        stage.compiled, "images_per_second", lambda net, batch: speeds[net] * (batch == "a batch")
+    )
+    settings = TrainStage(train={"precision": "auto"})
+    folds = [stage.Fold(k, settings, None, None, FoldFiles(tmp_path)) for k in (0, 1)]
+    assert stage.chosen_precision(folds[0], tmp_path / "kept.json") == "float32"
+    assert stage.first_batch(folds[0]) == "a batch"
+    assert len(drawn) == 1
+    stage.first_batch(folds[1])
+    assert len(drawn) == 2
 
 
 def test_averages_are_lent_and_given_back_exactly(tmp_path):

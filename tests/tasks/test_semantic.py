@@ -201,6 +201,14 @@ def test_binary_masks_keep_the_competitions_score(tmp_path):
     assert len(result["per_threshold"]) == 10
 
 
+def test_classes_are_listed_in_their_order_by_a_second_score_too(made, capsys):
+    """JSON sorts keys, and the second `make score` shows what the first one wrote."""
+    show_cv.run(made.run)
+    said = capsys.readouterr().out
+    places = [said.index(f" {name} ") for name in KINDS[made.kind]["classes"][1:]]
+    assert places == sorted(places)
+
+
 def test_pixels_of_no_known_class_are_in_no_score(made):
     """Maps that are wrong just there are tuned and scored as the right ones."""
     if made.kind == "overlapping":

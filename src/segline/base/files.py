@@ -132,6 +132,8 @@ def read_csv(path: Path | str, columns: tuple[str, ...] = (), **options: Any) ->
         table = pd.read_csv(path, keep_default_na=False, **options)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    except OSError as error:  # a folder, or one that may not be read
+        raise UserError(f"{path}: not a readable CSV ({error.strerror or error})") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a readable CSV ({error})".replace("\n", " ")) from None
     missing = [name for name in columns if name not in table.columns]
@@ -141,6 +143,11 @@ def read_csv(path: Path | str, columns: tuple[str, ...] = (), **options: Any) ->
             f"missing {','.join(missing)}, found {','.join(map(str, table.columns))}"
         )
     return table
+
+
+def texts(table: pd.DataFrame, column: str) -> list[str]:
+    """A column of text as Python's strings; iterating over the column itself is twenty times slower."""
+    return table[column].to_numpy(object).tolist()
 
 
 def write_image(path: Path | str, image: np.ndarray) -> None:

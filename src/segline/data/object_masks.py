@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from segline.base.errors import UserError
 from segline.masks import labels
-from segline.masks.classes import HARD
+from segline.masks.stored_masks import HARD
 
 NEARLY_FULL = 0.94  # of the largest value: what JPEG leaves of it
 PIECES = "connected pieces are objects (data.label_masks=true would take each value for one)"

@@ -8,14 +8,16 @@ first start is the number of pixels before the run; COCO's counts are those of p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segline.config.tables.dialect import Coding
-from segline.masks import rle
+from segline.masks import rle, rle_check, rle_text
+from segline.masks.rle_check import Group
+from segline.masks.rle_text import sides
 from segline.masks.spellings import READERS, Runs, Shape, pairs, spelled
 
 
@@ -63,8 +65,8 @@ def encode_labels(labels: ArrayLike, coding: Coding) -> list[str]:
 
 def count_overlaps(texts: Sequence[str], shape: Shape, coding: Coding) -> int:
     """Number of pixels that more than one of the texts covers."""
-    sides = shape[::-1] if by_rows(coding) else shape
-    return rle.count_overlaps(canonical(texts, shape, coding), sides)
+    plain = canonical(texts, shape, coding)
+    return rle.count_overlaps(plain, shape[::-1] if by_rows(coding) else shape)
 
 
 def canonical(texts: Sequence[str], shape: Shape, coding: Coding) -> list[str]:
@@ -75,7 +77,9 @@ def canonical(texts: Sequence[str], shape: Shape, coding: Coding) -> list[str]:
     >>> canonical(["0 2 1 1"], (2, 3), Coding(codec="relative", base=0))
     ['1 2 4 1']
     """
-    found = []
+    if coding.codec == "pairs" and coding.base == 1 and _are_plain(texts, shape, coding):
+        return list(texts)
+    shape, found = sides(shape), []
     for position, text in enumerate(texts):
         where = f"mask {position}: " if len(texts) > 1 else ""
         try:
@@ -85,9 +89,30 @@ def canonical(texts: Sequence[str], shape: Shape, coding: Coding) -> list[str]:
     return found
 
 
+def _are_plain(texts: Sequence[str], shape: Shape, coding: Coding) -> bool:
+    """Whether they are without fault, as the compiled reader sees it; it has no words for their cure."""
+    height, width = sides(shape)
+    return rle_text.read(texts, np.full(len(texts), height * width, np.int64))[3][0] == 0
+
+
+def first_fault(groups: Iterable[Group], coding: Coding) -> tuple[int, str] | None:
+    """The first image that `decode_labels` would refuse, and what it would say; none is painted."""
+    unreadable: list[tuple[int, str]] = []
+
+    def plain() -> Iterator[Group]:
+        for position, (texts, shape) in enumerate(groups):
+            try:
+                yield canonical(texts, shape, coding), shape[::-1] if by_rows(coding) else shape
+            except ValueError as error:
+                unreadable.append((position, str(error)))
+                return
+
+    return rle_check.first_fault(plain()) or next(iter(unreadable), None)
+
+
 def runs(text: str, shape: Shape, coding: Coding) -> Runs:
     """The runs of one text, unchecked beyond their being numbers."""
-    return READERS[coding.codec](text.strip(), shape, coding)
+    return READERS[coding.codec](text.strip(), sides(shape), coding)
 
 
 def _canonical(text: str, shape: Shape, coding: Coding) -> str:

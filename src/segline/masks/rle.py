@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from segline.base.numbers import shown, whole
 from segline.masks.labels import checked
-
-Shape = tuple[int, int]
+from segline.masks.rle_text import Shape, overlap_message, parsed, sides
 
 
 def encode(mask: ArrayLike) -> str:
@@ -103,13 +103,11 @@ def decode_labels(
 
     if overlap not in ("raise", "smaller"):
         raise ValueError(f"overlap must be 'raise' or 'smaller', not {overlap!r}")
-    start, length, slices = _parsed(rles, shape)
-    labels, first = kernels.paint(start, length, slices, *shape, overlap == "raise")
-    later, earlier, row, column = first
-    if later >= 0:
-        raise ValueError(
-            f"rles {earlier} and {later} overlap at pixel (row {row}, column {column})"
-        )
+    height, width = sides(shape)
+    start, length, slices = parsed(rles, (height, width))
+    labels, first = kernels.paint(start, length, slices, height, width, overlap == "raise")
+    if first[0] >= 0:
+        raise ValueError(overlap_message(*first))
     return labels
 
 
@@ -121,61 +119,9 @@ def count_overlaps(rles: Sequence[str], shape: Shape) -> int:
     """
     from segline.masks.kernels import rle as kernels
 
-    start, length, _ = _parsed(rles, shape)
-    return kernels.claimed_twice(start, length, *shape)
-
-
-def _parsed(rles: Sequence[str], shape: Shape):
-    """Runs of all strings, or the ValueError of the first fault."""
-    from segline.masks.kernels import rle as kernels
-
-    height, width = shape
-    if height < 0 or width < 0:
-        raise ValueError(f"shape must not be negative, got {tuple(shape)}")
-    if isinstance(rles, str):
-        raise ValueError("rles must be a sequence of strings, not one string")
-    for position, rle in enumerate(rles):
-        if not isinstance(rle, str):
-            raise ValueError(
-                f"rle {position} must be a string, not {rle!r} "
-                "(pandas reads '' as nan without keep_default_na=False)"
-            )
-    ends = np.cumsum([0, *map(len, rles)])
-    # One byte a character whatever it is: what is not ASCII becomes '?', which is no number.
-    text = np.frombuffer("".join(rles).encode("ascii", errors="replace"), np.uint8)
-    start, length, slices, fault = kernels.parse(text, ends, height * width)
-    kind, position, number = fault
-    if kind != kernels.OK:
-        where = f"rle {position}: " if len(rles) > 1 else ""
-        raise ValueError(where + _message(kind, rles[position], number, shape))
-    return start, length, slices
-
-
-def _message(kind: int, rle: str, number: int, shape: Shape) -> str:
-    """What is wrong; `number` counts the string's numbers from 1 up to the faulty one."""
-    from segline.masks.kernels import rle as kernels
-
-    height, width = shape
-    tokens = _tokens(rle)
-    run = f"run {(number + 1) // 2}"
-    pair = " ".join(tokens[(number - 1) // 2 * 2 :][:2])
-    if kind == kernels.ODD:
-        return f"odd count of numbers: {number}, the last start '{tokens[-1]}' has no length"
-    if kind == kernels.NOT_A_NUMBER:
-        return f"not a whole number: {tokens[number - 1]!r} at position {number}"
-    if kind == kernels.BAD_START:
-        return f"start must be at least 1, found {tokens[number - 1]!r} at position {number}"
-    if kind == kernels.BAD_LENGTH:
-        return f"length must be at least 1, found {tokens[number - 1]!r} at position {number}"
-    if kind == kernels.OUTSIDE:
-        return f"{run} '{pair}' lies outside the image of {height}x{width} pixels"
-    if kind == kernels.UNSORTED:
-        return f"{run} '{pair}' begins before the run before it: runs must ascend"
-    return f"{run} '{pair}' overlaps the run before it"
-
-
-def _tokens(rle: str) -> list[str]:
-    return [token for token in rle.split(" ") if token]
+    height, width = sides(shape)
+    start, length, _ = parsed(rles, (height, width))
+    return kernels.claimed_twice(start, length, height, width)
 
 
 def repair(rle: str, shape: Shape) -> tuple[NDArray[np.bool_], list[str]]:
@@ -190,32 +136,36 @@ def repair(rle: str, shape: Shape) -> tuple[NDArray[np.bool_], list[str]]:
     >>> mask.astype(int).tolist(), problems[0]
     ([[1, 1], [0, 1]], "run 1 '3 9' was cut to the image's 4 pixels")
     """
-    height, width = shape
+    height, width = sides(shape)
     n_pixels = height * width
     flat = np.zeros(n_pixels, bool)
     problems = []
     tokens = rle.split()
     if len(tokens) % 2:
-        problems.append(f"the last start {tokens[-1]!r} has no length and was left out")
+        problems.append(f"the last start {shown(tokens[-1])} has no length and was left out")
     previous_begin = 0
     for run, pair in enumerate(zip(tokens[::2], tokens[1::2], strict=False), start=1):
-        shown = f"run {run} '{pair[0]} {pair[1]}'"
-        try:
-            begin, count = int(pair[0]), int(pair[1])
-        except ValueError:
-            problems.append(f"{shown} is not two whole numbers and was left out")
+        named = f"run {run} {shown(' '.join(pair))}"
+        begin, count = map(_signed, pair)
+        if begin is None or count is None:
+            problems.append(f"{named} is not two whole numbers and was left out")
             continue
         end = begin + count
         first, last = max(begin, 1), min(end, n_pixels + 1)
         if first >= last:
-            problems.append(f"{shown} has no pixel inside the image and was left out")
+            problems.append(f"{named} has no pixel inside the image and was left out")
             continue
         if (first, last) != (begin, end):
-            problems.append(f"{shown} was cut to the image's {n_pixels} pixels")
+            problems.append(f"{named} was cut to the image's {n_pixels} pixels")
         if first < previous_begin:
-            problems.append(f"{shown} begins before the run before it")
+            problems.append(f"{named} begins before the run before it")
         if flat[first - 1 : last - 1].any():
-            problems.append(f"{shown} overlaps an earlier run")
+            problems.append(f"{named} overlaps an earlier run")
         flat[first - 1 : last - 1] = True
         previous_begin = first
     return np.ascontiguousarray(flat.reshape(width, height).T), problems
+
+
+def _signed(text: str) -> int | None:
+    number = whole(text.removeprefix("-"))
+    return -number if number is not None and text.startswith("-") else number

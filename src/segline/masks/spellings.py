@@ -3,41 +3,61 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segline.base.numbers import shown
 from segline.config.tables.dialect import Coding
-from segline.masks import rle
+from segline.masks import rle, rle_text
+from segline.masks.rle_text import MAX_PIXELS
 
 Shape = tuple[int, int]
 Runs = tuple[
     NDArray[np.int64], NDArray[np.int64]
 ]  # first pixels from 0, lengths; as the order counts
+COCO_BYTES = 7  # of a count, at the most: 5 bits a byte
+FARTHEST = (
+    2.0**20
+)  # px of a corner outside the image; OpenCV counts in 32 bits, 16 of them fractions
+_BEYOND = MAX_PIXELS + 1
 
 
-def _numbers(words: Sequence[str]) -> NDArray[np.int64]:
-    for position, word in enumerate(words, start=1):
-        if not word.lstrip("-").isdecimal():
-            raise ValueError(f"not a whole number: {word!r} at position {position}")
-    if len(words) % 2:
-        raise ValueError(f"odd count of numbers: {len(words)}, the last start has no length")
-    return np.array(words, dtype=np.int64)
+def _numbers(text: str) -> NDArray[np.int64]:
+    """The numbers of a text, parted by white space, in pairs."""
+    numbers = rle_text.numbers(" ".join(text.split()))
+    _check_count(numbers)
+    _check_range(numbers)
+    return numbers
+
+
+def _check_count(numbers: NDArray) -> None:
+    if numbers.size % 2:
+        raise ValueError(f"odd count of numbers: {numbers.size}, the last start has no length")
+
+
+def _check_range(numbers: NDArray[np.int64]) -> None:
+    """Refuse what no image has, before sums of it overflow."""
+    beyond = np.flatnonzero(np.abs(numbers) > MAX_PIXELS)
+    if beyond.size:
+        raise ValueError(
+            f"a number beyond the 2^30 pixels of the largest image, at position {beyond[0] + 1}"
+        )
 
 
 def _read_pairs(text: str, shape: Shape, coding: Coding) -> Runs:
-    numbers = _numbers(re.split(r"[\s|]+", text.strip("| ")) if text else [])
+    numbers = _numbers(text.replace("|", " "))
     return numbers[::2] - coding.base, numbers[1::2]
 
 
 def _read_relative(text: str, shape: Shape, coding: Coding) -> Runs:
-    numbers = _numbers(text.split())
+    numbers = _numbers(text)
     gaps, lengths = numbers[::2].copy(), numbers[1::2]
     if gaps.size and (gaps[1:] < 0).any():
         raise ValueError("a negative distance between runs")
@@ -47,27 +67,62 @@ def _read_relative(text: str, shape: Shape, coding: Coding) -> Runs:
 
 def _read_lists(text: str, shape: Shape, coding: Coding) -> Runs:
     """`[start, length, ...]`, or a list of such pairs."""
+    numbers = _whole(_json_list(text, "numbers"))
+    _check_count(numbers)
+    _check_range(numbers)
+    return numbers[::2] - coding.base, numbers[1::2]
+
+
+def _whole(found: list) -> NDArray[np.int64]:
+    """The numbers of a list, or of the lists in it; ValueError for other than whole ones."""
+    flat: list[Any] = []
+    for part in found:
+        flat += part if isinstance(part, list) else [part]
+    kinds = set(map(type, flat))
+    if kinds - {int}:  # True is an int as well
+        wrong = next(each for each in flat if type(each) is not int)
+        raise ValueError(f"not a JSON list of numbers ({shown(str(wrong))} is no whole number)")
     try:
-        flat = np.ravel(np.array(json.loads(text), dtype=np.int64))
-    except (json.JSONDecodeError, TypeError) as error:
-        raise ValueError(f"not a JSON list of numbers ({error})") from None
-    if flat.size % 2:
-        raise ValueError(f"odd count of numbers: {flat.size}, the last start has no length")
-    return flat[::2] - coding.base, flat[1::2]
+        return np.array(flat, np.int64)
+    except OverflowError:
+        return np.array([max(-_BEYOND, min(each, _BEYOND)) for each in flat], np.int64)
+
+
+def _json_list(text: str, what: str) -> list:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, brackets without end
+        raise ValueError(f"not a JSON list of {what} ({error})") from None
+    if not isinstance(found, list):
+        raise ValueError(f"not a JSON list of {what}, but {shown(text)}")
+    return found
 
 
 def _read_coco(text: str, shape: Shape, coding: Coding) -> Runs:
+    n_pixels = shape[0] * shape[1]
     try:
-        counts = _coco_counts(zlib.decompress(base64.b64decode(text, validate=True)))
-    except (binascii.Error, zlib.error) as error:
+        data = _unpacked(base64.b64decode(text, validate=True), COCO_BYTES * (n_pixels + 2))
+    except (ValueError, zlib.error) as error:  # binascii's is a ValueError
         raise ValueError(f"not COCO counts in zlib and base64 ({error})") from None
+    counts = _coco_counts(data)
     ends = np.cumsum(counts)
-    if counts.size and ends[-1] != shape[0] * shape[1]:
+    if counts.size and ends[-1] != n_pixels:
         raise ValueError(
             f"counts of {ends[-1]} px for an image of {shape[0]}x{shape[1]}; another size?"
         )
     starts, lengths = ends[::2][: counts.size // 2], counts[1::2]
     return starts[lengths > 0], lengths[lengths > 0]
+
+
+def _unpacked(data: bytes, most: int) -> bytes:
+    """What zlib packed, of no more than `most` bytes."""
+    packed = zlib.decompressobj()
+    found = packed.decompress(data, most)
+    if packed.unconsumed_tail:
+        raise ValueError(f"more than {most} bytes, which no image of this size needs")
+    if not packed.eof:
+        raise ValueError("incomplete")
+    return found
 
 
 def _coco_counts(data: bytes) -> NDArray[np.int64]:
@@ -78,11 +133,13 @@ def _coco_counts(data: bytes) -> NDArray[np.int64]:
         bits = byte - 48
         value |= (bits & 0x1F) << shift
         shift += 5
-        if bits & 0x20:
+        if bits & 0x20 and shift < 5 * COCO_BYTES:
             continue
         if bits & 0x10:
             value -= 1 << shift
         counts.append(value + counts[-2] if len(counts) > 2 else value)
+        if not 0 <= counts[-1] <= MAX_PIXELS:
+            raise ValueError(f"count {len(counts)} of COCO is {counts[-1]}, which no image has")
         value = shift = 0
     return np.array(counts, np.int64)
 
@@ -115,9 +172,9 @@ def _wkt_ring(text: str) -> list[list[float]]:
 def _read_polygons(text: str, shape: Shape, coding: Coding) -> Runs:
     """A JSON list of polygons, each a list of rings or one ring, of [x, y]."""
     try:
-        rings = [p if np.ndim(p[0]) == 2 else [p] for p in list(json.loads(text)[:])]
+        rings = [p if np.ndim(p[0]) == 2 else [p] for p in _json_list(text, "polygons")]
         return _filled(rings, shape)
-    except (json.JSONDecodeError, TypeError, IndexError, KeyError) as error:
+    except (TypeError, IndexError, KeyError) as error:
         raise ValueError(f"not a JSON list of polygons ({error})") from None
 
 
@@ -126,10 +183,22 @@ def _filled(polygons: Sequence[Sequence[Sequence[Sequence[float]]]], shape: Shap
     mask = np.zeros(shape, np.uint8)
     for rings in polygons:
         part = np.zeros(shape, np.uint8)
-        cv2.fillPoly(part, [np.rint(np.array(ring)).astype(np.int32) for ring in rings], 1)
+        cv2.fillPoly(part, [_corners(ring) for ring in rings], 1)
         mask |= part
-    numbers = np.array(rle.encode(mask).split(), np.int64)
+    numbers = rle_text.numbers(rle.encode(mask))
     return numbers[::2] - 1, numbers[1::2]
+
+
+def _corners(ring: Sequence[Sequence[float]]) -> NDArray[np.int32]:
+    """The corners (n, 2) of a ring, x before y; ValueError for those that are no pixels' places."""
+    points = np.array(ring, np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"a ring of shape {points.shape}, not a list of corners x, y")
+    if not (np.abs(points) <= FARTHEST).all():  # nan neither
+        raise ValueError(
+            f"a corner at {points[~(np.abs(points) <= FARTHEST)][0]:g}, no place in an image"
+        )
+    return np.rint(points).astype(np.int32)
 
 
 READERS = {
@@ -152,7 +221,7 @@ def spelled(text: str, coding: Coding, shape: Shape) -> str:
         raise ValueError(f"no submission is written as {coding.codec}; name data.dialect.written")
     if not text or (coding.codec == "pairs" and coding.base == 1):
         return text
-    numbers = np.array(text.split(), np.int64)
+    numbers = rle_text.numbers(text)
     starts, lengths = numbers[::2] - 1, numbers[1::2]
     if coding.codec == "coco":
         ends = np.concatenate([[0], starts + lengths])

@@ -67,6 +67,21 @@ def overlap(true: ArrayLike, pred: ArrayLike) -> Overlap:
     return Overlap(*_overlap_kernels.overlap(*flat, runs.changes_of_two(*flat), *highest))
 
 
+def overlap_of_runs(true: NDArray[np.int64], pred: NDArray[np.int64]) -> Overlap:
+    """The same of objects given as runs, without an image; the sizes of the background are 0.
+
+    true and pred are (3, n): start, length and label 1.. of runs that ascend and are apart, see
+    `rle_check.apart`.
+
+    >>> overlap_of_runs(np.array([[1], [2], [1]]), np.array([[2], [2], [3]])).pairs.tolist()
+    [[1], [3], [1]]
+    """
+    from segline.masks.kernels import overlap as _overlap_kernels
+
+    highest = true[2].max(initial=0), pred[2].max(initial=0)
+    return Overlap(*_overlap_kernels.overlap_of_runs(true, pred, *highest))
+
+
 def iou_matrix(true: ArrayLike, pred: ArrayLike) -> NDArray[np.float64]:
     """IoU of every true with every predicted object, (n_true, n_pred), labels ascending.
 
@@ -98,7 +113,13 @@ def match_counts(
     >>> [c.tolist() for c in match_counts([[1, 1, 2]], [[1, 1, 0]], (0.5, 0.9))]
     [[1, 1], [0, 0], [1, 1]]
     """
-    counts = overlap(true, pred)
+    return match_counts_of(overlap(true, pred), thresholds)
+
+
+def match_counts_of(
+    counts: Overlap, thresholds: Sequence[float] = THRESHOLDS
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """`match_counts` of an overlap that is counted already."""
     tp = _true_positives(counts, thresholds)
     return tp, counts.n_pred - tp, counts.n_true - tp
 

@@ -6,9 +6,10 @@ A run that is stopped goes on after the last step that was saved and ends bit fo
 from __future__ import annotations
 
 import math
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import pandas as pd
@@ -34,7 +35,8 @@ from segline.samples.sampler import Sampler
 LEVEL_CROPS = 32  # on which the loss of a constant answer is measured
 
 
-class Fold(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Fold:
     """What one fold is trained from, and where it goes."""
 
     number: int
@@ -67,6 +69,7 @@ def fit(fold: Fold, precision: str, *, threads: int) -> None:
     _write_model(model, fold, trained, made)
 
 
+@lru_cache(maxsize=1)  # both who chooses the precision and who trains measure on it
 def first_batch(fold: Fold) -> Any:
     """A batch to measure on."""
     size = fold.settings.train.batch_size

@@ -22,7 +22,15 @@ from segline.base.errors import UserError
 from segline.config import claims
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
-from segline.data import fields, label_checks, raw_files, semantic_checks, sources, summary
+from segline.data import (
+    companions,
+    fields,
+    label_checks,
+    raw_files,
+    semantic_checks,
+    sources,
+    summary,
+)
 from segline.data.layouts import (
     ObjectSource,
     Problem,
@@ -37,8 +45,6 @@ from segline.data.layouts import (
 from segline.data.modality import modality
 from segline.data.tables import IMAGE_COLUMNS, SEMANTIC_COLUMNS
 from segline.masks.classes import Classes, of_data
-from segline.submission import classes as class_submission
-from segline.submission import dialect as dialect_submission
 
 THREADS = 2
 BATCH = 24  # pictures in flight, so that memory does not grow with the data set
@@ -97,9 +103,9 @@ def ingest(
             _write_problems(data, found)
             raise UserError(f"{raw}: no training image can be used; see {data.problems}")
         images = _manifest(found, classes)
-        sample = _sample(opened, images, settings, classes)
-    _write_companions(opened, data, sample)
-    found.problems += _unlike(_listed(sample, settings), images)
+        sample = companions.sample(opened, images, settings, classes)
+        found.problems += companions.unlisted(sample, opened, images, found.problems, settings)
+    companions.write(opened, data, sample)
     _write_problems(data, found)
     shown = summary.summarise(
         images, found.problems, data_hash=found.data_hash(), of_objects=classes is None
@@ -252,52 +258,6 @@ def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
     for image_id, group in sorted(zip(image_ids, members.tolist(), strict=True)):
         first.setdefault(group, image_id)
     return [first[group] for group in members.tolist()]
-
-
-def _sample(
-    source: Source, images: pd.DataFrame, settings: Data, classes: Classes | None
-) -> pd.DataFrame:
-    """The sample submission: the source's, or one made from the test images."""
-    if settings.described and isinstance(source, dialect.Described):
-        test = images.loc[images["split"] == "test", "image_id"]
-        return dialect_submission.sample(source.sample_table, test, settings.described)
-    if source.sample is not None:
-        wanted = class_submission.columns(len(classes)) if classes else ("ImageId", "EncodedPixels")
-        return files.read_csv(source.sample, wanted, dtype=str)
-    test_ids = list(images.loc[images["split"] == "test", "image_id"])
-    if classes:
-        return class_submission.empty(test_ids, classes)
-    return pd.DataFrame({"ImageId": sorted(test_ids), "EncodedPixels": "1 1"})
-
-
-def _write_companions(source: Source, data: DataFiles, sample: pd.DataFrame) -> None:
-    files.write_csv(data.sample, sample)
-    if source.solution is None:
-        data.solution.unlink(missing_ok=True)
-    else:
-        files.copy(source.solution, data.solution)
-
-
-def _listed(sample: pd.DataFrame, settings: Data) -> set[str]:
-    """The images of the sample submission."""
-    if settings.described:
-        return set(dialect_submission.image_ids(sample, settings.described, "sample submission"))
-    return set(sample["ImageId"])
-
-
-def _unlike(listed: set[str], images: pd.DataFrame) -> list[Problem]:
-    """Where the sample submission and the test images differ."""
-    test_ids = set(images.loc[images["split"] == "test", "image_id"])
-    return [
-        *(
-            Problem(i, "missing in sample submission", "test image")
-            for i in sorted(test_ids - listed)
-        ),
-        *(
-            Problem(i, "sample row without image", "no usable test image")
-            for i in sorted(listed - test_ids)
-        ),
-    ]
 
 
 def _write_problems(data: DataFiles, found: Found) -> None:

@@ -20,7 +20,7 @@ from segline.data.tables import read_images, shapes
 from segline.masks.classes import of_data
 from segline.objects import maps
 from segline.objects.decoders import ObjectDecoder
-from segline.submission import dialect
+from segline.submission import dialect, ids
 from segline.submission import instances as submission
 from segline.submission.rows import read
 from segline.tasks import Task
@@ -36,9 +36,13 @@ def run(run: RunFiles, out: Path) -> None:
     decoder = task.decoders(run.thresholds, run.second_if_fitted)["final"]
     sample, paths = run.data.sample, run.judged_maps("test")
     settings = run.settings(Data)
-    wanted = _wanted(sample, settings)
-    found = (_found(image_id, decoder, maps.read_mean(paths, image_id)) for image_id in wanted)
-    sizes = shapes(read_images(run.data.images))
+    images = read_images(run.data.images)
+    test_ids = images.loc[images["split"] == "test", "image_id"]
+    wanted = ids.all_matched(_wanted(sample, settings), test_ids, sample)
+    found = (
+        _found(name, decoder, maps.read_mean(paths, image_id)) for name, image_id in wanted.items()
+    )
+    sizes = shapes(images)
     with replacing(out) as written:
         rows = _rows(found, sample, settings, task)
         rows.to_csv(written, index=False, lineterminator="\n")

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import math
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ import numpy as np
 import pandas as pd
 
 from segline.base.errors import UserError
-from segline.base.files import read_csv
+from segline.base.files import read_csv, texts
+from segline.base.numbers import shown, whole
 from segline.masks import classes as class_images
-from segline.masks import rle
+from segline.masks import rle, rle_check
 from segline.masks.classes import Classes
+from segline.masks.rle_text import UNKNOWN
 from segline.metrics import semantic
-from segline.submission import instances
+from segline.metrics.instances import overlap_of_runs
+from segline.submission import checks, ids, instances
 from segline.submission.instances import Shapes
 
 Key = tuple[str, int]  # image and class
@@ -62,15 +66,15 @@ def read(path: Path) -> dict[Key, str]:
 
 def _by_key(rows: pd.DataFrame, path: Path) -> dict[Key, str]:
     found: dict[Key, str] = {}
-    numbers = rows["ClassId"] if "ClassId" in rows else ["1"] * len(rows)
-    for image_id, number, encoded in zip(
-        rows["ImageId"], numbers, rows["EncodedPixels"], strict=True
-    ):
-        if not number.isdigit() or number == "0":
+    numbers = texts(rows, "ClassId") if "ClassId" in rows else ["1"] * len(rows)
+    cells = texts(rows, "ImageId"), numbers, texts(rows, "EncodedPixels")
+    for image_id, number, encoded in zip(*cells, strict=True):
+        class_id = whole(number)
+        if not class_id:
             raise UserError(
-                f"{path}: image {image_id}: ClassId must be a whole number from 1, found {number!r}"
+                f"{path}: image {image_id}: ClassId must be a whole number from 1, found {shown(number)}"
             )
-        key = (image_id, int(number))
+        key = (image_id, class_id)
         if key in found:
             raise UserError(f"{path}: {_name(key)} has two rows; join them into one mask")
         found[key] = encoded.strip()
@@ -90,27 +94,23 @@ def check(path: Path, sample: Path, shapes: Shapes | None = None) -> tuple[int, 
     """
     rows, wanted = read(path), read(sample)
     _check_keys(rows, wanted, path)
-    for key, encoded in rows.items():
-        if shapes is not None and key[0] not in shapes:
-            raise UserError(f"{path}: image {key[0]} is not in the table of images")
-        shape = shapes[key[0]] if shapes else instances.column_for([encoded])
-        _decoded(encoded, shape, key, path)
+    if shapes is not None:
+        shapes = ids.as_written(shapes, (image_id for image_id, _ in wanted), sample)
+    checks.readable(_masks(rows, path, shapes), path, rle_check.first_fault)
     return len(rows), sum(encoded != "" for encoded in rows.values())
 
 
+def _masks(rows: dict[Key, str], path: Path, shapes: Shapes | None) -> Iterator[checks.Masks]:
+    for key, encoded in rows.items():
+        if shapes is not None and key[0] not in shapes:
+            raise UserError(f"{path}: image {key[0]} is not in the table of images")
+        yield _name(key), [encoded], UNKNOWN if shapes is None else shapes[key[0]]
+
+
 def _check_keys(found: Collection[Key], wanted: Collection[Key], path: Path) -> None:
-    missing = [key for key in wanted if key not in found]
-    if missing:
-        raise UserError(
-            f"{path}: {len(missing)} of {len(wanted)} rows are missing, first {_name(missing[0])}; every "
-            f"image and class needs a row (with an empty cell where the class is absent)"
-        )
-    foreign = [key for key in found if key not in wanted]
-    if foreign:
-        raise UserError(
-            f"{path}: {len(foreign)} rows do not belong to the set, first {_name(foreign[0])}; "
-            f"remove them"
-        )
+    cure = "every image and class needs a row (with an empty cell where the class is absent)"
+    checks.none_missing(found, wanted, path, cure, name=_name)
+    checks.none_foreign(found, wanted, path, name=_name)
 
 
 def scored(path: Path, solution: Path) -> dict[str, Any]:
@@ -135,13 +135,19 @@ def score(path: Path, solution: Path) -> dict[str, Any]:
     `per_image` is an image's mean Dice, `per_class` the means of a class with its pooled IoU.
     """
     truth, shapes, ignored = _read_solution(solution)
-    rows = {key: encoded for key, encoded in read(path).items() if key[0] not in ignored}
+    given = read(path)
+    names = ids.respelt([name for name, _ in given], {*shapes, *ignored}, path)
+    rows = {
+        (names[name], number): encoded
+        for (name, number), encoded in given.items()
+        if names[name] not in ignored
+    }
     _check_keys(rows, truth, path)
     matrices = {
-        key: semantic.confusion(
-            _decoded(encoded, shapes[key[0]], key, solution),
-            _decoded(rows[key], shapes[key[0]], key, path),
-            n_classes=2,
+        key: _confusion(
+            _runs(encoded, shapes[key[0]], key, solution),
+            _runs(rows[key], shapes[key[0]], key, path),
+            n_pixels=math.prod(shapes[key[0]]),
         )
         for key, encoded in truth.items()
     }
@@ -180,11 +186,18 @@ def _read_solution(path: Path) -> tuple[dict[Key, str], dict[str, tuple[int, int
     return full, shapes, ignored
 
 
-def _decoded(encoded: str, shape: tuple[int, int], key: Key, path: Path) -> np.ndarray:
+def _runs(encoded: str, shape: tuple[int, int], key: Key, path: Path) -> np.ndarray:
     try:
-        return rle.decode(encoded, shape)
+        return rle_check.apart([encoded], shape)
     except ValueError as error:
         raise UserError(f"{path}: {_name(key)}: {error}") from None
+
+
+def _confusion(true: np.ndarray, pred: np.ndarray, *, n_pixels: int) -> np.ndarray:
+    """`semantic.confusion` (2, 2) of two masks given as runs."""
+    both = int(overlap_of_runs(true, pred).pairs[2].sum())
+    only_true, only_pred = int(true[1].sum()) - both, int(pred[1].sum()) - both
+    return np.array([[n_pixels - both - only_true - only_pred, only_pred], [only_true, both]])
 
 
 def _name(key: Key) -> str:

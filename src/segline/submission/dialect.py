@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from segline.config.tables.dialect import Dialect
 from segline.masks import classes as class_images
 from segline.masks import codecs, labels, resize
 from segline.masks.classes import Classes
-from segline.submission import rows
+from segline.submission import checks, ids, rows
 from segline.submission.rows import Row
 
 Shapes = Mapping[str, tuple[int, int]]  # (H, W) by image
@@ -42,6 +43,7 @@ def sample(given: pd.DataFrame | None, image_ids: Iterable[str], dialect: Dialec
 def image_ids(table: pd.DataFrame, dialect: Dialect, where: object) -> list[str]:
     """The images of a sample submission, each once, in its order."""
     found = rows.of(table, dialect.submitted, dialect, where)
+    ids.check_spelt_once(((row.written, row.image_id) for row in found), where)
     return list(dict.fromkeys(row.image_id for row in found))
 
 
@@ -111,10 +113,13 @@ def checked(path: Path, sample_path: Path, dialect: Dialect, shapes: Shapes | No
     found = rows.of(mine, dialect.submitted, dialect, path)
     _check_keys(found, rows.of(wanted, dialect.submitted, dialect, sample_path), dialect, path)
     texts = by_key(found, dialect)
-    for (image_id, number), masks in texts.items():
-        shape = _shape(image_id, dialect, shapes, path)
-        if shape is not None:
-            decode(image_id, number, masks, shape, dialect, path)
+    if shapes is not None:
+        shapes = ids.as_written(shapes, (image_id for image_id, _ in texts), path)
+    if dialect.size or shapes is not None:
+        masks = (
+            (_name(key), each, _shape(key[0], dialect, shapes, path)) for key, each in texts.items()
+        )
+        checks.readable(masks, path, partial(codecs.first_fault, coding=dialect.written_coding))
     n_masks = sum(map(len, texts.values()))
     return f"valid; {len(found)} rows, {n_masks} masks"
 
@@ -132,35 +137,23 @@ def _check_keys(found: Sequence[Row], wanted: Sequence[Row], dialect: Dialect, p
     """Refuse missing, foreign and repeated rows, and another order than the sample's."""
     mine = [(row.written, row.number) for row in found]
     listed = list(dict.fromkeys((row.written, row.number) for row in wanted))
-    have, allowed = set(mine), set(listed)
-    missing = [key for key in listed if key not in have]
-    if missing and not dialect.absent:
-        raise UserError(
-            f"{path}: {len(missing)} of {len(listed)} rows are missing, first {_name(missing[0])}; "
-            f"without mask it is {dialect.empty_written!r}"
-        )
-    foreign = [key for key in mine if key not in allowed]
-    if foreign:
-        raise UserError(
-            f"{path}: {len(foreign)} rows do not belong to the set, first {_name(foreign[0])}; "
-            f"remove them"
-        )
-    one_each = dialect.rows != "object" or dialect.joined
-    if one_each and len(mine) > len(have):
-        twice = next(key for i, key in enumerate(mine) if key in mine[:i])
-        raise UserError(f"{path}: {_name(twice)} has two rows; join them into one mask")
+    have = set(mine)
+    if not dialect.absent:
+        cure = f"without mask it is {dialect.empty_written!r}"
+        checks.none_missing(have, listed, path, cure, name=_name)
+    checks.none_foreign(mine, listed, path, name=_name)
+    if dialect.rows != "object" or dialect.joined:
+        checks.none_twice(mine, path, "join them into one mask", name=_name)
     order = list(dict.fromkeys(mine))
     if order != [key for key in listed if key in have]:
         first = next(a for a, b in zip(order, listed, strict=False) if a != b)
         raise UserError(f"{path}: not in the sample's order, first {_name(first)}; sort them so")
 
 
-def _shape(
-    image_id: str, dialect: Dialect, shapes: Shapes | None, path: Path
-) -> tuple[int, int] | None:
-    if dialect.size or shapes is None:
+def _shape(image_id: str, dialect: Dialect, shapes: Shapes | None, path: Path) -> tuple[int, int]:
+    if dialect.size:
         return dialect.size
-    if image_id not in shapes:
+    if shapes is None or image_id not in shapes:
         raise UserError(f"{path}: image {image_id} is not in the table of images")
     return shapes[image_id]
 

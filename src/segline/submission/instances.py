@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from segline.base.errors import UserError
-from segline.base.files import read_csv
-from segline.masks import rle
+from segline.base.files import read_csv, texts
+from segline.base.numbers import shown, whole
+from segline.masks import rle, rle_check
+from segline.masks.rle_text import UNKNOWN, sides
 from segline.metrics import instances
+from segline.submission import checks, ids
 
 COLUMNS = ("ImageId", "EncodedPixels")
 Shapes = Mapping[str, tuple[int, int]]  # (H, W) by image
@@ -40,7 +43,7 @@ def read(path: Path) -> dict[str, list[str]]:
     """RLEs of each image in the file's order. An empty cell is no instance."""
     rows = read_csv(path, COLUMNS, dtype=str)
     grouped: dict[str, list[str]] = {}
-    for image_id, encoded in zip(rows["ImageId"], rows["EncodedPixels"], strict=True):
+    for image_id, encoded in zip(*(texts(rows, name) for name in COLUMNS), strict=True):
         found = grouped.setdefault(image_id, [])
         if encoded.strip():
             found.append(encoded)
@@ -53,45 +56,38 @@ def read_solution(path: Path) -> tuple[dict[str, Truth], set[str]]:
     rows = read_csv(path, columns, dtype=str)
     ignored = set(rows.loc[rows["Usage"] == "Ignored", "ImageId"])
     truth: dict[str, Truth] = {}
-    for row in rows[~rows["ImageId"].isin(ignored)].itertuples(index=False):
-        try:
-            shape = (int(row.Height), int(row.Width))
-        except ValueError:
-            raise UserError(
-                f"{path}: image {row.ImageId}: Height and Width must be whole numbers, "
-                f"found {row.Height!r} and {row.Width!r}"
-            ) from None
-        entry = truth.setdefault(row.ImageId, Truth(shape, []))
-        if row.EncodedPixels.strip():
-            entry.rles.append(row.EncodedPixels)
+    counted = rows[~rows["ImageId"].isin(ignored)]
+    cells = (texts(counted, name) for name in columns[:4])
+    for image_id, encoded, height, width in zip(*cells, strict=True):
+        entry = truth.get(image_id)
+        if entry is None:
+            entry = truth[image_id] = Truth(_shape(image_id, height, width, path), [])
+        if encoded.strip():
+            entry.rles.append(encoded)
     if not truth:
         raise UserError(f"{path}: no image that counts (all are Ignored, or the file is empty)")
     return truth, ignored
 
 
-def decode(image_id: str, rles: list[str], shape: tuple[int, int], path: Path) -> np.ndarray:
-    """Label image of one image's rows; UserError naming file and image for a bad or overlapping one."""
+def _shape(image_id: str, height: str, width: str, path: Path) -> tuple[int, int]:
+    """The size of an image of a solution; UserError unless an image may have it."""
+    rows, columns = whole(height.strip()), whole(width.strip())
+    if rows is None or columns is None:
+        raise UserError(
+            f"{path}: image {image_id}: Height and Width must be whole numbers, "
+            f"found {shown(height)} and {shown(width)}"
+        )
     try:
-        return rle.decode_labels(rles, shape)
+        return sides((rows, columns))
     except ValueError as error:
         raise UserError(f"{path}: image {image_id}: {error}") from None
 
 
-def check_ids(found: Iterable[str], wanted: Iterable[str], path: Path) -> None:
+def check_ids(found: Collection[str], wanted: Collection[str], path: Path) -> None:
     """Refuse a submission that lacks an image or names one that does not belong."""
-    found, wanted = list(found), list(wanted)
-    missing = [image_id for image_id in wanted if image_id not in set(found)]
-    if missing:
-        raise UserError(
-            f"{path}: {len(missing)} of {len(wanted)} images are missing, first {missing[0]}; "
-            f"every image needs a row ('{NOTHING}' if it has no instance)"
-        )
-    foreign = [image_id for image_id in found if image_id not in set(wanted)]
-    if foreign:
-        raise UserError(
-            f"{path}: {len(foreign)} image ids do not belong to the set, first {foreign[0]}; "
-            f"remove their rows"
-        )
+    cure = f"every image needs a row ('{NOTHING}' if it has no instance)"
+    checks.none_missing(found, wanted, path, cure, of="images")
+    checks.none_foreign(found, wanted, path, "remove their rows", of="image ids")
 
 
 def check(
@@ -106,18 +102,26 @@ def check(
     """
     sample = list(dict.fromkeys(sample))
     check_ids(rows, sample, path)
+    if shapes is not None:
+        shapes = ids.as_written(shapes, sample, path)
     if list(rows) != sample:
         first = next(a for a, b in zip(rows, sample, strict=True) if a != b)
         raise UserError(
             f"{path}: images are not in the sample's order, first {first}; sort them so"
         )
+    checks.readable(_masks(rows, path, shapes), path, rle_check.first_fault)
+    return sum(map(len, rows.values()))
+
+
+def _masks(
+    rows: Mapping[str, list[str]], path: Path, shapes: Shapes | None
+) -> Iterator[checks.Masks]:
     for image_id, rles in rows.items():
         if not rles:
             raise UserError(f"{path}: image {image_id} has an empty row; write '{NOTHING}' there")
         if shapes is not None and image_id not in shapes:
             raise UserError(f"{path}: image {image_id} is not in the table of images")
-        decode(image_id, rles, shapes[image_id] if shapes else column_for(rles), path)
-    return sum(map(len, rows.values()))
+        yield f"image {image_id}", rles, UNKNOWN if shapes is None else shapes[image_id]
 
 
 def checked(path: Path, sample: Path, shapes: Shapes | None = None) -> str:
@@ -127,29 +131,15 @@ def checked(path: Path, sample: Path, shapes: Shapes | None = None) -> str:
     return f"valid; {len(rows)} images, {count} instances"
 
 
-def column_for(rles: list[str]) -> tuple[int, int]:
-    """A one-column image just long enough for all runs; (1, 1) if they are no numbers."""
-    ends = [1]
-    for encoded in rles:
-        numbers = [int(word) for word in encoded.split() if word.isdigit()]
-        ends += [start + length - 1 for start, length in zip(numbers[::2], numbers[1::2])]  # noqa: B905
-    return (max(ends), 1)
-
-
 def score(submission_path: Path, solution: Path) -> dict[str, Any]:
     """mAP of IoU of a submission; refuses one that overlaps itself or lacks an image."""
     truth, ignored = read_solution(solution)
-    rows = {
-        image_id: rles
-        for image_id, rles in read(submission_path).items()
-        if image_id not in ignored
-    }
+    given = read(submission_path)
+    names = ids.respelt(given, {*truth, *ignored}, submission_path)
+    rows = {names[name]: rles for name, rles in given.items() if names[name] not in ignored}
     check_ids(rows, truth, submission_path)
     precision = {
-        image_id: instances.average_precision(
-            true_labels(image_id, true, solution),
-            decode(image_id, rows[image_id], true.shape, submission_path),
-        )
+        image_id: _precision(image_id, true, rows[image_id], submission_path, solution)
         for image_id, true in truth.items()
     }
     by_image = np.array(list(precision.values()))
@@ -167,3 +157,22 @@ def true_labels(image_id: str, truth: Truth, path: Path) -> np.ndarray:
         return rle.decode_labels(truth.rles, truth.shape, overlap="smaller")
     except ValueError as error:
         raise UserError(f"{path}: image {image_id}: {error}") from None
+
+
+def _precision(
+    image_id: str, true: Truth, rles: list[str], submission: Path, solution: Path
+) -> np.ndarray:
+    """Average precision of one image (T,); no image is painted unless true objects overlap."""
+    labels = None
+    try:
+        true_runs = rle_check.apart(true.rles, true.shape)
+    except ValueError:
+        labels = true_labels(image_id, true, solution)
+    try:
+        pred_runs = rle_check.apart(rles, true.shape)
+    except ValueError as error:
+        raise UserError(f"{submission}: image {image_id}: {error}") from None
+    if labels is not None:
+        return instances.average_precision(labels, rle.decode_labels(rles, true.shape))
+    counts = instances.overlap_of_runs(true_runs, pred_runs)
+    return instances.precision(*instances.match_counts_of(counts))

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from segline.base.errors import UserError
-from segline.base.files import read_csv
+from segline.base.files import read_csv, texts
 from segline.config.tables.base import nearest
-from segline.config.tables.dialect import IMAGE_ENDING, Columns, Dialect, fields
+from segline.config.tables.dialect import Columns, Dialect, fields
+from segline.submission.ids import bare
 
 CONFIDENCE = "{confidence}"
 
@@ -25,15 +26,6 @@ class Row(NamedTuple):
     image_id: str
     number: int
     text: str  # '' for no mask
-
-
-def bare(image_id: str) -> str:
-    """An id without the ending of an image file.
-
-    >>> bare("0002cc93b.jpg")
-    '0002cc93b'
-    """
-    return IMAGE_ENDING.sub("", image_id)
 
 
 def read(path: Path, where: object = "") -> pd.DataFrame:
@@ -49,12 +41,16 @@ def read(path: Path, where: object = "") -> pd.DataFrame:
 def _json_lines(path: Path) -> pd.DataFrame:
     """JSON lines as a table of text; a list `annotations` of objects becomes a row each."""
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not readable as JSON lines ({error})") from None
+    for number, line in enumerate(lines, start=1):
         try:
             found = json.loads(line)
             parts = found.pop("annotations", [{}])
             rows += [found | part for part in parts]
-        except (json.JSONDecodeError, AttributeError, TypeError) as error:
+        except (ValueError, RecursionError, AttributeError, TypeError) as error:
             raise UserError(f"{path}: line {number}: not a JSON object ({error})") from None
     return pd.DataFrame(
         {
@@ -85,22 +81,24 @@ def of(table: pd.DataFrame, known: Sequence[Columns], dialect: Dialect, where: o
         name, _, value = columns.only.partition("=")
         table = table[table[name] == value]
     ids = fields(columns.id)
-    given = zip(*(table[name] for name in ids), strict=True) if ids else table[columns.id]
+    given = (
+        zip(*(texts(table, name) for name in ids), strict=True) if ids else texts(table, columns.id)
+    )
     written = [
         columns.id.format(**dict(zip(ids, cells, strict=True))) if ids else str(cells).strip()
         for cells in given
     ]
-    values = list(table[columns.class_column]) if columns.class_column else [""] * len(table)
+    values = texts(table, columns.class_column) if columns.class_column else [""] * len(table)
     if columns.split:
         pairs = [_split(text, columns, dialect, where) for text in written]
         written, values = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     has_class = bool(columns.class_column or columns.split)
     numbers = _numbers(values, dialect, where) if has_class else [_only(dialect)] * len(table)
     nothing = {"", dialect.empty_written, *dialect.empty}
-    texts = (text.strip() for text in table[columns.mask])
+    masks = (text.strip() for text in texts(table, columns.mask))
     return [
-        Row(name, bare(name), number, "" if text in nothing else text)
-        for name, number, text in zip(written, numbers, texts, strict=True)
+        Row(name, bare(name), number, "" if mask in nothing else mask)
+        for name, number, mask in zip(written, numbers, masks, strict=True)
     ]
 
 

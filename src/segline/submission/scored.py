@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 
 from segline.base.errors import UserError
+from segline.base.numbers import whole
 from segline.config.tables.dialect import Coding, Dialect
 from segline.masks import codecs, resize
 from segline.metrics import detections, objectives, semantic, volumes
-from segline.submission import rows
+from segline.submission import checks, rows
 from segline.submission.dialect import Key, Shapes, decode
 from segline.submission.rows import Row
 
@@ -86,14 +87,13 @@ def _given_sizes(table: pd.DataFrame, listed: Sequence[Row], path: Path) -> dict
     names = [next((c for c in table.columns if c.lower() in side), None) for side in SIDES]
     if None in names or len(listed) != len(table):
         return {}
-    sides = table[names].to_numpy()
-    try:
-        return {
-            row.image_id: (int(height), int(width))
-            for row, (height, width) in zip(listed, sides, strict=True)
-        }
-    except ValueError:
-        raise UserError(f"{path}: {names[0]} and {names[1]} must be whole numbers") from None
+    sizes = {}
+    for row, sides in zip(listed, table[names].to_numpy(), strict=True):
+        height, width = (whole(str(side)) for side in sides)
+        if height is None or width is None:
+            raise UserError(f"{path}: {names[0]} and {names[1]} must be whole numbers")
+        sizes[row.image_id] = (height, width)
+    return sizes
 
 
 def _sizes(
@@ -146,22 +146,12 @@ def _check_keys(found: Sequence[Row], solution: Solution, dialect: Dialect, path
     numbers = range(1, len(dialect.classes)) if dialect.rows != "object" else [0]
     wanted = [(image_id, number) for image_id in solution.image_ids for number in numbers]
     have = [(row.image_id, row.number) for row in found]
-    present, allowed = set(have), set(wanted)
-    missing = [] if dialect.absent else [key for key in wanted if key not in present]
-    if missing:
-        raise UserError(
-            f"{path}: {len(missing)} of {len(wanted)} rows are missing, first {_name(missing[0])}; "
-            f"without mask it is {dialect.empty_written!r}"
-        )
-    foreign = [key for key in have if key not in allowed]
-    if foreign:
-        raise UserError(
-            f"{path}: {len(foreign)} rows do not belong to the set, first {_name(foreign[0])}; "
-            f"remove them"
-        )
-    if len(have) > len(present) and (dialect.rows != "object" or dialect.joined):
-        twice = next(key for i, key in enumerate(have) if key in have[:i])
-        raise UserError(f"{path}: {_name(twice)} has two rows; join them into one mask")
+    if not dialect.absent:
+        cure = f"without mask it is {dialect.empty_written!r}"
+        checks.none_missing(have, wanted, path, cure, name=_name)
+    checks.none_foreign(have, wanted, path, name=_name)
+    if dialect.rows != "object" or dialect.joined:
+        checks.none_twice(have, path, "join them into one mask", name=_name)
 
 
 def _name(key: Key) -> str:

@@ -178,7 +178,8 @@ class Semantic:
         for name in ("class", "true in", "Dice", "±", "IoU", "±", "pooled IoU"):
             table.add_column(name, justify="left" if name == "class" else "right")
         n_images = str(summary["n_images"])
-        for name, part in summary["per_class"].items():
+        for name in self.classes.names[1:]:  # in a cv.json that is read again they are sorted
+            part = summary["per_class"][name]
             table.add_row(name, str(part["n_true"]), *_cells(part, part["pooled_iou"]))
         table.add_section()
         table.add_row("all", n_images, *_cells(summary, summary["pooled_mean_iou"]))

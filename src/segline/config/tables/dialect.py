@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from segline.config.names import METRICS
 from segline.config.tables.base import Count, Several, Table
 
-IMAGE_ENDING = re.compile(r"\.(png|jpe?g|tiff?|gif|bmp|dcm|npy)$", re.IGNORECASE)
+IMAGE_ENDING = re.compile(r"\.(png|jpe?g|tiff?|gif|bmp|webp|jp2|pgm|ppm|dcm|npy)$", re.IGNORECASE)
 
 
 def _safe(pattern: str) -> str:

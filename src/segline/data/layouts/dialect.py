@@ -15,13 +15,14 @@ import pandas as pd
 
 from segline.base.errors import UserError
 from segline.config.tables.dialect import Dialect
-from segline.data.layouts import Key, Problem, Record, bands, files, self_check
+from segline.data.layouts import Key, Problem, Record, bands, files, overlaps, self_check
 from segline.data.layouts.place import Picture, Place
 from segline.data.stacks import Choice
 from segline.masks import classes as class_images
 from segline.masks import codecs, labels
 from segline.masks.classes import Classes
-from segline.submission import rows
+from segline.masks.stored_masks import read_mask
+from segline.submission import ids, rows
 from segline.submission.rows import Row
 
 SPECIMENS = 24  # images on which order and base are checked
@@ -44,9 +45,10 @@ class Described:
         self._choice = choice
         self._dialect, self._place = dialect, Place(raw)
         self.classes = classes  # type: ignore[assignment]  # None for objects, where nobody asks
-        self.sample: Path | None = None  # its columns are the competition's: see `sample_table`
+        sample = self._place.named(dialect.sample)  # its columns are the competition's
+        self.sample = raw / sample if sample else None
         self.solution = files.companion(raw, "solution.csv")
-        self.sample_table = self._read_sample()
+        self.sample_table = self._read(sample) if sample else None
         self._masks = self._place.pictures(dialect.masks, dialect.id)
         masks = {mask.name for mask in self._masks.values()}  # a pattern of images may fit them too
         train = self._place.pictures(dialect.images, dialect.id, without=masks)
@@ -90,10 +92,7 @@ class Described:
             record.note("image unreadable", str(error))
         return record
 
-    def _read_sample(self) -> pd.DataFrame | None:
-        name = self._place.named(self._dialect.sample)
-        if name is None:
-            return None
+    def _read(self, name: str) -> pd.DataFrame:
         with self._place.file(name) as path:
             return rows.read(path, self._place.raw / name)
 
@@ -109,11 +108,12 @@ class Described:
                 )
             return "", None
         where = str(self._place.raw / name)
-        with self._place.file(name) as path:
-            table = rows.read(path, where)
+        given = rows.of(self._read(name), self._dialect.columns, self._dialect, where)
+        ids.check_spelt_once(((row.written, row.image_id) for row in given), where)
+        names = ids.respelt({row.image_id for row in given}, train, where)
         found: dict[str, list[Row]] = {}
-        for row in rows.of(table, self._dialect.columns, self._dialect, where):
-            found.setdefault(row.image_id, []).append(row)
+        for row in given:
+            found.setdefault(names[row.image_id], []).append(row)
         self.problems += [
             Problem(image_id, "labels without image", f"{len(alone)} rows in {where}")
             for image_id, alone in found.items()
@@ -176,12 +176,7 @@ class Described:
         if self._dialect.rows != "object":
             return labels.split_components(found > 0)
         overlap_px = codecs.count_overlaps(texts, shape, self._dialect)
-        if overlap_px:
-            record.note("overlapping masks", f"{overlap_px} px, given to the smaller object")
-        hidden = len(texts) - np.count_nonzero(labels.sizes(found)[1:])
-        if hidden:
-            record.note("mask hidden by others", f"{hidden} masks have no pixel left")
-        return labels.relabel(found)
+        return overlaps.tidied(record, found, n_masks=len(texts), overlap_px=overlap_px)
 
     def _classes(self, record: Record, channels: list[np.ndarray]) -> np.ndarray:
         assert self.classes is not None
@@ -213,7 +208,7 @@ class Described:
         two = flat.ndim == 2 and len(np.unique(flat)) <= 2
         if self.classes is not None:
             is_binary = two and len(self.classes) == 2
-            return class_images.read_mask(flat > 0 if is_binary else mask, self.classes)
+            return read_mask(flat > 0 if is_binary else mask, self.classes)
         return labels.split_components(flat > 0) if two else labels.relabel(flat)
 
     def specimens(self) -> list[self_check.Specimen]:

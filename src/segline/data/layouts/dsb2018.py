@@ -12,7 +12,7 @@ Where both a zip and a folder are there, the folder is read: somebody unpacked i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from segline.data.archives import Place
 from segline.data.layouts import READING, Key, Problem, Reading, Record, object_rows
 from segline.data.layouts.files import decode_image
 from segline.masks import rle
+from segline.submission import ids
 
 SPLITS = {"train": "stage1_train", "test": "stage1_test"}
 LABELS = "stage1_train_labels.csv"
@@ -54,7 +55,7 @@ class Dsb2018:
         train = self._members["train"].images
         if not (raw / LABELS).is_file() and not self._members["train"].masks:
             raise UserError(f"{raw}: neither {LABELS} nor masks; supply with {SUPPLY}")
-        self._rles = _read_labels(raw / LABELS) if (raw / LABELS).is_file() else None
+        self._rles = _read_labels(raw / LABELS, train) if (raw / LABELS).is_file() else None
         self.problems = [
             Problem(image_id, "labels without image", f"{len(rles)} rows in {LABELS}")
             for image_id, rles in (self._rles or {}).items()
@@ -143,10 +144,11 @@ def _if_there(path: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def _read_labels(path: Path) -> dict[str, list[str]]:
+def _read_labels(path: Path, images: Iterable[str]) -> dict[str, list[str]]:
     columns = ("ImageId", "EncodedPixels")
     table = files.read_csv(path, columns, dtype=dict.fromkeys(columns, str))
-    return {str(name): list(rows) for name, rows in table.groupby("ImageId")["EncodedPixels"]}
+    names = ids.respelt(set(table["ImageId"]), images, path)
+    return {names[name]: list(rows) for name, rows in table.groupby("ImageId")["EncodedPixels"]}
 
 
 def _check_shape(mask: np.ndarray, shape: tuple[int, int], name: str) -> None:

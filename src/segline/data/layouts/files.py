@@ -20,6 +20,7 @@ from segline.data import reader
 from segline.data.layouts import Problem, Record
 from segline.data.levels import Levels, Scale, each_channel8, stored_scale, to_rgb8
 from segline.data.reader import IMAGE_SUFFIXES, Choice, Mask
+from segline.submission import ids
 
 MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".npz")
 TRAIN_IMAGES = ("images", "train_images", "train/images")
@@ -210,8 +211,10 @@ def read_groups(raw: Path, known: Iterable[str]) -> dict[str, Belonging]:
         return {}
     table = files.read_csv(path, ("image_id", "group"), dtype=str)
     modalities = table["modality"] if "modality" in table else [""] * len(table)
+    known = list(known)
+    names = ids.respelt(set(table["image_id"]), known, path)
     found = {
-        image_id: Belonging(group, modality)
+        names[image_id]: Belonging(group, modality)
         for image_id, group, modality in zip(
             table["image_id"], table["group"], modalities, strict=True
         )

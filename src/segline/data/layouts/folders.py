@@ -7,7 +7,7 @@
     sample_submission.csv             optional, as is solution.csv
 
 Test images are optional. Images are PNG, JPEG, TIFF, BMP or WebP of 8 or 16 bit; what a mask file may
-hold is told in `classes.read_mask`; .npy and .npz files hold one array. A palette image's classes are
+hold is told in `stored_masks.read_mask`; .npy and .npz files hold one array. A palette image's classes are
 its palette indices. Masks in colours are looked up in `data.colours`; without those the colours of
 all masks together, sorted by red, green and blue, are the classes.
 
@@ -23,8 +23,8 @@ from pathlib import Path
 from segline.data.layouts import READING, Key, Problem, Reading, Record, files
 from segline.data.layouts.survey import Survey, plain
 from segline.data.stacks import Choice
-from segline.masks import classes as semantic
 from segline.masks.classes import Classes
+from segline.masks.stored_masks import read_mask
 
 
 def open_raw(raw: Path, classes: Classes, reading: Reading = READING) -> Folders:
@@ -97,7 +97,7 @@ class Folders:
             pixels = plain(mask, self.classes, by_colour=self._by_colour)
             with files.naming(path):
                 full = self._survey.full(pixels.dtype)
-                record.labels = semantic.read_mask(pixels, self.classes, full=full)
+                record.labels = read_mask(pixels, self.classes, full=full)
             if mask.notes and not record.problems:
                 record.note(*mask.notes[0])
             files.check_shapes(record, record.labels, path)

@@ -6,7 +6,7 @@
     sample_submission.csv, solution.csv    optional; ImageId is <file's stem>-<index, four digits>
 
 Images are (N, H, W), (N, H, W, 1), (N, H, W, 3) or (N, H, W, 4); masks (N, H, W) or (N, H, W, C),
-each as `classes.read_mask` takes it. Every file's own range decides its scale (`levels.scale_of`): a
+each as `stored_masks.read_mask` takes it. Every file's own range decides its scale (`levels.scale_of`): a
 training file in 0-1 and a validation file in 0-255 both become 0-255, and the data check says so.
 
 The images of the validation file are training rows marked `validation`: fold 0 is theirs alone.
@@ -28,8 +28,8 @@ from segline.data.layouts import READING, Key, Problem, Reading, Record
 from segline.data.layouts import files as _files
 from segline.data.levels import Scale, scale_of
 from segline.data.stacks import Choice
-from segline.masks import classes as semantic
-from segline.masks.classes import Classes
+from segline.masks import stored_masks
+from segline.masks.classes import Classes, first_pixel
 
 NAMES = {"images": ("arr_0", "images"), "masks": ("arr_1", "masks")}
 CHANNELS = (1, 3, 4)
@@ -104,7 +104,7 @@ class Npz(Archives):
     def labels(self, archive: Archive, index: int) -> np.ndarray:
         assert archive.masks is not None
         with _files.naming(f"{archive.path}[{index}], mask"):
-            return semantic.read_mask(archive.masks[index], self.classes, full=archive.full)
+            return stored_masks.read_mask(archive.masks[index], self.classes, full=archive.full)
 
 
 def _files_by_role(raw: Path) -> dict[str, list[Path]]:
@@ -153,7 +153,7 @@ def _read(path: Path, classes: Classes | None, choice: Choice, *, masked: bool) 
 def _full(masks: np.ndarray | None, classes: Classes | None) -> float:
     if masks is None or classes is None or masks.dtype.kind not in "ui":
         return 0
-    return max(semantic.top(mask, classes) for mask in masks)
+    return max(stored_masks.top(mask, classes) for mask in masks)
 
 
 def _array(found: np.lib.npyio.NpzFile, what: str, path: Path) -> np.ndarray:
@@ -189,7 +189,7 @@ def _check_images(images: np.ndarray, path: Path, choice: Choice) -> None:
         broken = ~np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
         if broken.any():
             index = int(broken.argmax())
-            pixel = semantic.first_pixel(~np.isfinite(images[index]))
+            pixel = first_pixel(~np.isfinite(images[index]))
             raise UserError(
                 f"{path}: NaN or infinite in {broken.sum()} of {len(images)} images, first image {index} "
                 f"at {pixel}; mend them (numpy.nan_to_num) or leave these images and masks out"

@@ -18,6 +18,7 @@ from segline.data.layouts import READING, Key, Reading, Record, object_rows
 from segline.data.layouts import files as _files
 from segline.data.layouts.folders import Pictures
 from segline.data.layouts.rle_csv import TABLE, check_paired
+from segline.submission import ids
 
 COLUMNS = ("ImageId", "EncodedPixels")
 
@@ -60,7 +61,7 @@ class ObjectCsv:
 def _read_rows(path: Path, images: dict[str, Path]) -> dict[str, list[str]]:
     """RLE of the objects of each image by its stem."""
     table = files.read_csv(path, COLUMNS, dtype=str)
-    stems = {image.name: stem for stem, image in images.items()} | {stem: stem for stem in images}
+    stems = ids.matched(table["ImageId"], images, path)
     rows: dict[str, list[str]] = {}
     unknown = []
     cells = zip(table["ImageId"], table["EncodedPixels"], strict=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segline.data import object_masks
-from segline.data.layouts import Record
+from segline.data.layouts import Record, overlaps
 from segline.masks import labels, rle
 
 
@@ -43,9 +43,4 @@ def join(record: Record, rows: list[str], shape: tuple[int, int]) -> np.ndarray:
     """Labels (H, W) int32, 1..n; where masks overlap the smaller object keeps the pixel."""
     joined = rle.decode_labels(rows, shape, overlap="smaller")
     overlap_px = rle.count_overlaps(rows, shape)
-    if overlap_px:
-        record.note("overlapping masks", f"{overlap_px} px, given to the smaller object")
-    hidden = len(rows) - np.count_nonzero(labels.sizes(joined)[1:])
-    if hidden:
-        record.note("mask hidden by others", f"{hidden} masks have no pixel left")
-    return labels.relabel(joined)
+    return overlaps.tidied(record, joined, n_masks=len(rows), overlap_px=overlap_px)

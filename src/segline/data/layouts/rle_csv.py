@@ -26,6 +26,7 @@ from segline.masks import classes as semantic
 from segline.masks import rle
 from segline.masks.classes import Classes
 from segline.submission import classes as class_submission
+from segline.submission import ids
 
 TABLE = "train.csv"
 
@@ -85,7 +86,7 @@ Rows = dict[str, list[tuple[int, str]]]  # stem -> (class index, RLE), '' where 
 def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> Rows:
     table = files.read_csv(path, class_submission.columns(len(classes)), dtype=str)
     class_ids = table["ClassId"] if "ClassId" in table else ["1"] * len(table)
-    stems = {image.name: stem for stem, image in images.items()} | {stem: stem for stem in images}
+    stems = ids.matched(table["ImageId"], images, path)
     rows: Rows = {}
     unknown = []
     cells = zip(table["ImageId"], class_ids, table["EncodedPixels"], strict=True)

@@ -17,7 +17,7 @@ from segline.base.errors import UserError
 from segline.data.layouts import Problem, files
 from segline.data.reader import Mask
 from segline.data.stacks import Choice
-from segline.masks import classes as semantic
+from segline.masks import colours, stored_masks
 from segline.masks.classes import Classes
 
 BLACK_AND_WHITE = {"#000000", "#ffffff"}
@@ -55,23 +55,23 @@ class Survey:
 
     def colours_of_classes(self, place: Path, classes: Classes) -> tuple[str, ...]:
         """Colours of the classes, if masks are in colours; none if those are only grey."""
-        if all(map(semantic.is_grey, self.colours)):
+        if all(map(colours.is_grey, self.colours)):
             return ()
-        found = self.colours - {semantic.ignored_colour(classes)}
+        found = self.colours - {stored_masks.ignored_colour(classes)}
         with files.naming(place):
-            return semantic.sorted_colours(found, len(classes))
+            return colours.sorted_colours(found, len(classes))
 
     def _add(self, path: Path, mask: Mask, classes: Classes) -> None:
         self._compare_palette(path, mask, classes)
         pixels = plain(mask, classes, by_colour=bool(classes.colours))
         if mask.is_picture and pixels.dtype == np.uint8 and not classes.colours:
-            self.colours |= semantic.colours_in(pixels)
+            self.colours |= colours.colours_in(pixels)
         if (
             len(classes) == 2
             and pixels.dtype.kind in "uif"
             and (pixels.ndim == 2 or mask.is_picture)
         ):
-            top = semantic.top(pixels, classes)
+            top = stored_masks.top(pixels, classes)
             self.tops[pixels.dtype] = max(self.tops.get(pixels.dtype, 0.0), top)
             if top == 1 and pixels.dtype.kind != "f":
                 self.faint.append(path)
@@ -90,7 +90,7 @@ class Survey:
 
 
 def plain(mask: Mask, classes: Classes, *, by_colour: bool) -> np.ndarray:
-    """The numbers that `classes.read_mask` is given: palette indices, or colours if they matter."""
+    """The numbers that `stored_masks.read_mask` is given: palette indices, or colours if they matter."""
     if mask.palette is None or not (by_colour or is_black_and_white(mask, classes)):
         return mask.pixels
     return mask.coloured()
@@ -101,4 +101,4 @@ def is_black_and_white(mask: Mask, classes: Classes) -> bool:
     if mask.palette is None or len(classes) != 2:
         return False
     used = mask.palette[np.unique(mask.pixels)]
-    return set(semantic.colours_in(used[None])) <= BLACK_AND_WHITE
+    return set(colours.colours_in(used[None])) <= BLACK_AND_WHITE

@@ -17,7 +17,8 @@ from segline.data.layouts.place import Place
 from segline.data.look.folder import spread
 from segline.data.look.pictures import LARGEST
 from segline.data.stacks import Choice
-from segline.masks.classes import HARD, SOFT_SHARE, is_grey
+from segline.masks.colours import is_grey
+from segline.masks.stored_masks import HARD, SOFT_SHARE
 
 MASKS = 48  # that are read, spread over the folder
 MOST_CLASSES = 40

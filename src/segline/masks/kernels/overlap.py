@@ -78,6 +78,38 @@ def overlap(true, pred, edges, true_max, pred_max):
 
 
 @njit(cache=True, nogil=True)
+def overlap_of_runs(true, pred, n_true, n_pred):
+    """The same of runs (3, n), start, length and label, that ascend and are apart; sizes[0] stays 0."""
+    true_sizes = np.zeros(n_true + 1, np.int64)
+    pred_sizes = np.zeros(n_pred + 1, np.int64)
+    for k in range(true.shape[1]):
+        true_sizes[true[2, k]] += true[1, k]
+    for k in range(pred.shape[1]):
+        pred_sizes[pred[2, k]] += pred[1, k]
+    keys = np.full(256, -1, np.int64)
+    pixels = np.zeros(256, np.int64)
+    n = 0
+    first = 0
+    for k in range(true.shape[1]):
+        begin = true[0, k]
+        end = begin + true[1, k]
+        while first < pred.shape[1] and pred[0, first] + pred[1, first] <= begin:
+            first += 1
+        other = first
+        while other < pred.shape[1] and pred[0, other] < end:
+            key = (true[2, k] << 32) | pred[2, other]
+            i = _slot(keys, key)
+            if keys[i] == -1:
+                keys[i] = key
+                n += 1
+            pixels[i] += min(end, pred[0, other] + pred[1, other]) - max(begin, pred[0, other])
+            other += 1
+            if 2 * n >= keys.size:
+                keys, pixels = _rehashed(keys, pixels)
+    return true_sizes, pred_sizes, _listed(keys, pixels, n)
+
+
+@njit(cache=True, nogil=True)
 def _listed(keys, pixels, n):
     """The table's entries as (3, n): true label, predicted label, pixels."""
     pairs = np.empty((3, n), np.int64)

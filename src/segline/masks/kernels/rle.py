@@ -9,7 +9,8 @@ from numba import njit
 # What `parse` finds wrong; `rle.py` has the words for it.
 OK, ODD, NOT_A_NUMBER, BAD_START, BAD_LENGTH, OUTSIDE, UNSORTED, OVERLAPPING = range(8)
 
-_TOO_LARGE = 1 << 50
+NO_NUMBER = -(1 << 62)
+_TOO_LARGE = 1 << 50  # larger ones stay so, whatever they are
 _SPACE, _MINUS, _ZERO, _NINE = 32, 45, 48, 57
 
 
@@ -129,7 +130,7 @@ def write(start, length, slices):
 
 @njit(cache=True, nogil=True)
 def _read_number(text, i, end):
-    """The number at text[i:end] and where it stops; -1 if it is negative, -2 if it is no number."""
+    """The number at text[i:end] and where it stops; NO_NUMBER if it is none."""
     number = 0
     negative = text[i] == _MINUS
     if negative:
@@ -142,14 +143,14 @@ def _read_number(text, i, end):
             number = 10 * number + (text[i] - _ZERO)
         i += 1
     if not good:
-        return -2, i
-    return (-1 if negative else number), i
+        return NO_NUMBER, i
+    return (-number if negative else number), i
 
 
 @njit(cache=True, nogil=True)
 def _fault(begin, count, previous_begin, previous_end, n_pixels):
     """What is wrong with a run, given the run before it; ends are exclusive."""
-    if begin == -2 or count == -2:
+    if begin == NO_NUMBER or count == NO_NUMBER:
         return NOT_A_NUMBER
     if begin < 1:
         return BAD_START
@@ -175,10 +176,14 @@ def _parse_one(text, i, end, n_pixels, start, length, n):
         while i < end and text[i] == _SPACE:
             i += 1
         if i == end:
-            return n, ODD if numbers % 2 == 1 else OK, numbers
+            return n, OK, numbers
         number, i = _read_number(text, i, end)
         numbers += 1
         is_start = numbers % 2 == 1
+        while i < end and text[i] == _SPACE:
+            i += 1
+        if is_start and i == end and number != NO_NUMBER:
+            return n, ODD, numbers
         begin = number if is_start else begin
         count = 1 if is_start else number
         fault = _fault(begin, count, previous_begin, previous_end, n_pixels)
@@ -194,7 +199,7 @@ def _parse_one(text, i, end, n_pixels, start, length, n):
 
 @njit(cache=True, nogil=True)
 def parse(text, ends, n_pixels):
-    """Read the strings text[ends[i]:ends[i + 1]] as runs.
+    """Read the strings text[ends[i]:ends[i + 1]] as runs in images of n_pixels[i].
 
     Returns start, length, each string's slice of the runs, and the first fault as
     (fault, string, number within the string); fault is OK when all is well.
@@ -206,11 +211,29 @@ def parse(text, ends, n_pixels):
     n = 0
     for string in range(n_strings):
         begin, end = ends[string], ends[string + 1]
-        n, fault, numbers = _parse_one(text, begin, end, n_pixels, start, length, n)
+        limit = n_pixels[string]
+        n, fault, numbers = _parse_one(text, begin, end, limit, start, length, n)
         if fault != OK:
             return start, length, slices, (fault, string, numbers)
         slices[string + 1] = n
     return start[:n], length[:n], slices, (OK, 0, 0)
+
+
+@njit(cache=True, nogil=True)
+def read_numbers(text):
+    """All numbers of a text; of the first that is none it says NO_NUMBER and ends there."""
+    numbers = np.empty(text.size // 2 + 1, np.int64)
+    n = 0
+    i = 0
+    while True:
+        while i < text.size and text[i] == _SPACE:
+            i += 1
+        if i == text.size:
+            return numbers[:n]
+        numbers[n], i = _read_number(text, i, text.size)
+        n += 1
+        if numbers[n - 1] == NO_NUMBER:
+            return numbers[:n]
 
 
 @njit(cache=True, nogil=True)
