@@ -124,6 +124,29 @@ def test_a_chain_killed_at_random_moments_ends_with_the_same_bytes(undisturbed, 
 
 
 @pytest.mark.slow
+def test_a_chain_stopped_by_signals_leaves_nothing_and_ends_with_the_same_bytes(
+    undisturbed, tmp_path
+):
+    expected, whole_s = undisturbed
+    folder = checkout(tmp_path)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        process = make(folder, *SUBMIT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.communicate(timeout=random.uniform(0.05, 0.3) * whole_s)
+        os.killpg(process.pid, number)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == -number
+        # A Python that has not begun with segline yet says KeyboardInterrupt in its own way.
+        assert said.count("Traceback") == said.count("\nKeyboardInterrupt"), said
+        assert group_has_ended(process)
+        assert temporary(folder) == []
+    process = make(folder, *SUBMIT)
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    assert (folder / "submissions/tiny.csv").read_bytes() == expected
+
+
+@pytest.mark.slow
 def test_two_at_once_never_make_one_file(undisturbed, tmp_path):
     folder = checkout(tmp_path)
     both = [make(folder, *SUBMIT) for _ in range(2)]
