@@ -54,7 +54,7 @@ def ended_group(process, *, within_s=10):
 def test_a_signal_ends_a_pool_in_one_line(tmp_path, name):
     process = started(tmp_path, POOL)
     os.killpg(process.pid, signal.Signals[name])
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.Signals[name]
     assert said == f"segline: stopped by {name}: {stopping.NOTHING_LOST}\n"
     assert ended_group(process)
@@ -98,7 +98,7 @@ stopping.guarded(WORK)
 def test_a_signal_is_heeded_at_a_good_place_and_never_lost(tmp_path, work, kept):
     process = started(tmp_path, DEFERRED.replace("WORK", work))
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert (process.returncode, said) == (130, f"segline: stopped by SIGINT: {kept}\n")
 
 
@@ -112,5 +112,5 @@ stopping.guarded(lambda: (print("ready", flush=True), sys.stdin.readline()))
 """
     process = started(tmp_path, code, stdin=subprocess.PIPE)
     process.send_signal(signal.SIGHUP)
-    _, said = process.communicate("go on\n", timeout=30)
+    _, said = process.communicate("go on\n", timeout=120)
     assert (process.returncode, said) == (0, "")

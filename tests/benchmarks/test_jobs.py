@@ -65,7 +65,7 @@ def write_data(run, labels, image, probs):
     files.write_image(paths[0], np.repeat(image[..., None], 3, axis=2).astype(np.uint8))
     files.write_labels(paths[1], labels)
     row = {"image_id": "a", "split": "train", "image": paths[0], "labels": paths[1]}
-    rest = {"height": 1, "width": 2, "n_objects": 1, "modality": "all", "group": "a"}
+    rest = {"height": 1, "width": 2, "n_objects": 1, "modality": "all", "group": "a", "source": "a"}
     files.write_csv(run.data.images, pd.DataFrame([row | rest]))
     maps.write(run.fold(0).maps("oof"), [("a", probs)])
 

@@ -54,7 +54,7 @@ def described(folder, slug="severstal-steel-defect-detection"):
     config = folder / "x.toml"
     config.write_text(f'[data]\ndataset = "steel"\ndialect = "{slug}"\n')
     files.write_text(data.settings, stages.text(read.load(config).data))
-    rows = [(i, "test", "", "", 10, 10, 0, "m", i) for i in ("t1", "t2")]
+    rows = [(i, "test", "", "", 10, 10, 0, "m", i, "s") for i in ("t1", "t2")]
     files.write_csv(data.images, pd.DataFrame(rows, columns=list(IMAGE_COLUMNS)))
     empty = [f"{i}.jpg_{k},\n" for i in ("t1", "t2") for k in range(1, 5)]
     files.write_text(data.sample, "ImageId_ClassId,EncodedPixels\n" + "".join(empty))
