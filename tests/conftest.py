@@ -1,3 +1,5 @@
+import signal
+
 import numpy as np
 import pytest
 
@@ -23,3 +25,10 @@ def compiled_kernels():
     options = {"seed_threshold": 0.5, "foreground_threshold": 0.5, "min_size_px": 1}
     watershed.instances(probs, probs, min_seed_px=2, **options)
     watershed.components(probs, threshold=0.5, min_size_px=1)
+
+
+# A job in the background (nohup, &) begins with signals ignored, and so would all that tests start.
+for ignored in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        usual = signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL
+        signal.signal(ignored, usual)
