@@ -64,7 +64,7 @@ setup: .venv/.installed  ## make .venv and install the requirements (locked=1: e
 test: .venv/.developer  ## the tests
 	@.venv/bin/python -m pytest -n 2 --dist loadfile
 test-slow: .venv/.developer  ## the slow tests (minutes; some need the real data)
-	@.venv/bin/python -m pytest -m slow
+	@.venv/bin/python -m pytest -m slow -n 2 --dist loadfile
 lint: .venv/.developer  ## formatting, rules, types, layers, security
 	@PATH=.venv/bin:$$PATH; ruff format --check .; ruff check .; mypy; lint-imports; bandit -q -ll -r src
 

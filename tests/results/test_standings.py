@@ -42,6 +42,14 @@ def test_ids_that_do_not_belong_are_listed_and_the_fault_told(folder):
     assert "first z" in found.fault
 
 
+def test_a_set_of_another_version_hides_no_other(folder):
+    old = DataFiles(folder / "interim/old")
+    files.write_text(old.sample, HEADER + "x,1 1\n")
+    files.write_text(old.settings, "{}")
+    found = standing(folder, "a,1 2\nb,1 1\n", "a,1 2,2,2,Public\nb,3 1,2,2,Public\n")
+    assert found.dataset == "set"
+
+
 def test_a_csv_of_no_known_set_keeps_its_cv_figures(folder):
     (folder / "submissions/mine.json").write_text(json.dumps({"mean": 0.5}))
     found = standing(folder, "y,1 2\nz,1 1\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,11 +87,14 @@ def title(metric: str) -> str:
 
 
 def standings(submissions: Path, interim: Path) -> list[Standing]:
-    """Every CSV of `submissions`, against the data sets below `interim`, by name."""
-    sets = [
-        _data_set(DataFiles(path.parent))
-        for path in sorted(interim.glob("*/sample_submission.csv"))
-    ]
+    """Every CSV of `submissions`, against the data sets below `interim`, by name.
+
+    Sets that another version of the package made are left out: they know no CSV of today.
+    """
+    sets = []
+    for path in sorted(interim.glob("*/sample_submission.csv")):
+        with contextlib.suppress(UserError):
+            sets.append(_data_set(DataFiles(path.parent)))
     return [_standing(path, sets) for path in sorted(submissions.glob("*.csv"))]
 
 
