@@ -353,11 +353,13 @@ def test_grids_of_sizes_go_on_too_and_tell_where_they_end(best, size, told):
     assert list(fit.at_edge) == (["class_min_size_px"] if told else [])
 
 
-def test_the_background_is_scored_as_a_class_where_that_is_asked_for(mixed):
+def test_the_background_is_scored_as_a_class_where_that_is_asked_for(mixed, capsys):
     _, plain = mixed()
     assert list(plain["per_class"]) == ["iris"]
     tuned, summary = mixed(data={"score_background": True})
     assert list(summary["per_class"]) == ["background", "iris"]
+    lines = [line.replace("│", " ").split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines if line[1:2] == ["8"]][-3:] == ["background", "iris", "all"]
     n = SHAPE[0] * SHAPE[1]
     whole, half, small = 24 * 20, 24 * 10, 16
     iris = [2 * half / (whole + half)] * 2 + [1] * 6

@@ -178,7 +178,7 @@ class Semantic:
         for name in ("class", "true in", "Dice", "±", "IoU", "±", "pooled IoU"):
             table.add_column(name, justify="left" if name == "class" else "right")
         n_images = str(summary["n_images"])
-        for name in self.classes.names[1:]:  # in a cv.json that is read again they are sorted
+        for name in self.scored_names:  # in a cv.json that is read again they are sorted
             part = summary["per_class"][name]
             table.add_row(name, str(part["n_true"]), *_cells(part, part["pooled_iou"]))
         table.add_section()
