@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from processes import group_has_ended
 from segline.base import leftovers, locks
 
 CHECKOUT = Path(__file__).parents[1]
@@ -40,16 +41,6 @@ def make(folder, *arguments):
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-
-
-def group_has_ended(process, *, within_s=20):
-    for _ in range(round(within_s / 0.1)):
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def temporary(folder):

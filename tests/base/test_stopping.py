@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
+from processes import group_has_ended
 from segline.base import stopping
 
 POOL = """
@@ -39,17 +39,6 @@ def started(folder, code, **options):
     return process
 
 
-def ended_group(process, *, within_s=10):
-    """Wait until no process of the group is left; False if some go on."""
-    for _ in range(round(within_s / 0.1)):
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
-
-
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_a_pool_in_one_line(tmp_path, name):
     process = started(tmp_path, POOL)
@@ -57,14 +46,14 @@ def test_a_signal_ends_a_pool_in_one_line(tmp_path, name):
     _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.Signals[name]
     assert said == f"segline: stopped by {name}: {stopping.NOTHING_LOST}\n"
-    assert ended_group(process)
+    assert group_has_ended(process, within_s=10)
 
 
 def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     process = started(tmp_path, POOL)
     process.kill()
     process.communicate()
-    assert ended_group(process)
+    assert group_has_ended(process, within_s=10)
 
 
 DEFERRED = """

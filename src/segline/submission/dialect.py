@@ -117,7 +117,7 @@ def checked(path: Path, sample_path: Path, dialect: Dialect, shapes: Shapes | No
         shapes = ids.as_written(shapes, (image_id for image_id, _ in texts), path)
     if dialect.size or shapes is not None:
         masks = (
-            (_name(key), each, _shape(key[0], dialect, shapes, path)) for key, each in texts.items()
+            (name(key), each, _shape(key[0], dialect, shapes, path)) for key, each in texts.items()
         )
         checks.readable(masks, path, partial(codecs.first_fault, coding=dialect.written_coding))
     n_masks = sum(map(len, texts.values()))
@@ -134,20 +134,25 @@ def by_key(found: Sequence[Row], dialect: Dialect) -> dict[Key, list[str]]:
 
 
 def _check_keys(found: Sequence[Row], wanted: Sequence[Row], dialect: Dialect, path: Path) -> None:
-    """Refuse missing, foreign and repeated rows, and another order than the sample's."""
+    """Refuse other rows than the sample's, and another order."""
     mine = [(row.written, row.number) for row in found]
     listed = list(dict.fromkeys((row.written, row.number) for row in wanted))
-    have = set(mine)
-    if not dialect.absent:
-        cure = f"without mask it is {dialect.empty_written!r}"
-        checks.none_missing(have, listed, path, cure, name=_name)
-    checks.none_foreign(mine, listed, path, name=_name)
-    if dialect.rows != "object" or dialect.joined:
-        checks.none_twice(mine, path, "join them into one mask", name=_name)
+    check_rows(mine, listed, dialect, path)
     order = list(dict.fromkeys(mine))
+    have = set(mine)
     if order != [key for key in listed if key in have]:
         first = next(a for a, b in zip(order, listed, strict=False) if a != b)
-        raise UserError(f"{path}: not in the sample's order, first {_name(first)}; sort them so")
+        raise UserError(f"{path}: not in the sample's order, first {name(first)}; sort them so")
+
+
+def check_rows(found: Sequence[Key], wanted: Sequence[Key], dialect: Dialect, path: Path) -> None:
+    """Refuse a submission that lacks one of `wanted`, has another row, or one twice that is one mask."""
+    if not dialect.absent:
+        cure = f"without mask it is {dialect.empty_written!r}"
+        checks.none_missing(found, wanted, path, cure, name=name)
+    checks.none_foreign(found, wanted, path, name=name)
+    if dialect.rows != "object" or dialect.joined:
+        checks.none_twice(found, path, "join them into one mask", name=name)
 
 
 def _shape(image_id: str, dialect: Dialect, shapes: Shapes | None, path: Path) -> tuple[int, int]:
@@ -170,8 +175,9 @@ def decode(
     try:
         return codecs.decode_labels(masks, shape, dialect.written_coding)
     except ValueError as error:
-        raise UserError(f"{path}: {_name((image_id, number))}: {error}") from None
+        raise UserError(f"{path}: {name((image_id, number))}: {error}") from None
 
 
-def _name(key: Key) -> str:
+def name(key: Key) -> str:
+    """An image, and its class if there are any, in words."""
     return f"image {key[0]}" + (f", class {key[1]}" if key[1] else "")

@@ -61,7 +61,7 @@ def read_solution(path: Path) -> tuple[dict[str, Truth], set[str]]:
     for image_id, encoded, height, width in zip(*cells, strict=True):
         entry = truth.get(image_id)
         if entry is None:
-            entry = truth[image_id] = Truth(_shape(image_id, height, width, path), [])
+            entry = truth[image_id] = Truth(shape(image_id, height, width, path), [])
         if encoded.strip():
             entry.rles.append(encoded)
     if not truth:
@@ -69,7 +69,7 @@ def read_solution(path: Path) -> tuple[dict[str, Truth], set[str]]:
     return truth, ignored
 
 
-def _shape(image_id: str, height: str, width: str, path: Path) -> tuple[int, int]:
+def shape(image_id: str, height: str, width: str, path: Path) -> tuple[int, int]:
     """The size of an image of a solution; UserError unless an image may have it."""
     rows, columns = whole(height.strip()), whole(width.strip())
     if rows is None or columns is None:

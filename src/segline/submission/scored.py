@@ -16,12 +16,11 @@ import numpy as np
 import pandas as pd
 
 from segline.base.errors import UserError
-from segline.base.numbers import whole
 from segline.config.tables.dialect import Coding, Dialect
 from segline.masks import codecs, resize
 from segline.metrics import detections, objectives, semantic, volumes
-from segline.submission import checks, rows
-from segline.submission.dialect import Key, Shapes, decode
+from segline.submission import instances, rows
+from segline.submission.dialect import Key, Shapes, check_rows, decode, name
 from segline.submission.rows import Row
 
 SIDES = ({"height", "img_height", "image_height"}, {"width", "img_width", "image_width"})
@@ -87,13 +86,10 @@ def _given_sizes(table: pd.DataFrame, listed: Sequence[Row], path: Path) -> dict
     names = [next((c for c in table.columns if c.lower() in side), None) for side in SIDES]
     if None in names or len(listed) != len(table):
         return {}
-    sizes = {}
-    for row, sides in zip(listed, table[names].to_numpy(), strict=True):
-        height, width = (whole(str(side)) for side in sides)
-        if height is None or width is None:
-            raise UserError(f"{path}: {names[0]} and {names[1]} must be whole numbers")
-        sizes[row.image_id] = (height, width)
-    return sizes
+    return {
+        row.image_id: instances.shape(row.image_id, height, width, path)
+        for row, (height, width) in zip(listed, table[names].to_numpy(), strict=True)
+    }
 
 
 def _sizes(
@@ -145,17 +141,7 @@ def _check_keys(found: Sequence[Row], solution: Solution, dialect: Dialect, path
     """Refuse a submission that lacks a row, has one of another image, or one twice."""
     numbers = range(1, len(dialect.classes)) if dialect.rows != "object" else [0]
     wanted = [(image_id, number) for image_id in solution.image_ids for number in numbers]
-    have = [(row.image_id, row.number) for row in found]
-    if not dialect.absent:
-        cure = f"without mask it is {dialect.empty_written!r}"
-        checks.none_missing(have, wanted, path, cure, name=_name)
-    checks.none_foreign(have, wanted, path, name=_name)
-    if dialect.rows != "object" or dialect.joined:
-        checks.none_twice(have, path, "join them into one mask", name=_name)
-
-
-def _name(key: Key) -> str:
-    return f"image {key[0]}" + (f", class {key[1]}" if key[1] else "")
+    check_rows([(row.image_id, row.number) for row in found], wanted, dialect, path)
 
 
 def _shape(image_id: str, solution: Solution, dialect: Dialect) -> tuple[int, int]:
@@ -168,7 +154,7 @@ def _true(key: Key, solution: Solution, dialect: Dialect) -> np.ndarray:
     try:
         labels = codecs.decode_labels(texts, shape, solution.coding, overlap="smaller")
     except ValueError as error:
-        raise UserError(f"{solution.path}: {_name(key)}: {error}") from None
+        raise UserError(f"{solution.path}: {name(key)}: {error}") from None
     wanted = _shape(key[0], solution, dialect)
     return labels if shape == wanted else resize.nearest(labels, wanted)
 

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from segline.base.errors import UserError
 from segline.data.layouts import READING, Key, Problem, Reading, Record, files
 from segline.data.layouts.survey import Survey, plain
 from segline.data.stacks import Choice
@@ -65,6 +66,15 @@ class Pictures:
             record.group, record.modality = self._groups[stem]
         files.read_image(record, path, self._choice)
         return record
+
+    def read_or_note(self, key: Key) -> Record:
+        """The same; of an image that cannot be read a record without it, which says so."""
+        try:
+            return self.read(key)
+        except UserError as error:
+            record = Record(key)
+            record.note("image unreadable", str(error))
+            return record
 
 
 class Folders:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline.base import files
-from segline.base.errors import UserError
 from segline.data.layouts import READING, Key, Reading, Record, object_rows
 from segline.data.layouts import files as _files
 from segline.data.layouts.folders import Pictures
@@ -44,14 +43,8 @@ class ObjectCsv:
         return list(self._pictures.keys())
 
     def load(self, key: Key) -> Record:
-        try:
-            record = self._pictures.read(key)
-        except UserError as error:
-            record = Record(key)
-            record.note("image unreadable", str(error))
-            return record
-        if key.split == "train":
-            assert record.image is not None
+        record = self._pictures.read_or_note(key)
+        if key.split == "train" and record.image is not None:
             shape = (record.image.shape[0], record.image.shape[1])
             rows = object_rows.valid(record, self._rows[self._pictures.stem(key)], shape)
             record.labels = object_rows.join(record, rows, shape)

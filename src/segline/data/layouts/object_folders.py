@@ -61,13 +61,8 @@ class ObjectFolders:
         return list(self._pictures.keys())
 
     def load(self, key: Key) -> Record:
-        try:
-            record = self._pictures.read(key)
-        except UserError as error:
-            record = Record(key)
-            record.note("image unreadable", str(error))
-            return record
-        if key.split == "train":
+        record = self._pictures.read_or_note(key)
+        if key.split == "train" and record.image is not None:
             self._label(record, self._masks[self._pictures.stem(key)])
         return record
 
