@@ -55,7 +55,7 @@ setup: .venv/.installed  ## make .venv and install the requirements (locked=1: e
 	@echo 'installing into .venv (some minutes the first time)'
 	@$(python) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check $(if $(locked),--require-hashes -r requirements.lock,-r requirements.txt) \
-	    && .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	    && .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(if $(locked),--no-build-isolation) -e .
 	@touch $@
 
 .venv/.developer: requirements-dev.txt .venv/.installed
