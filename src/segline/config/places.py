@@ -54,6 +54,11 @@ class DataFiles:
         return self.folder / "problems.csv"
 
     @property
+    def faults(self) -> Path:
+        """What a raw folder was refused for, in the form of `problems`."""
+        return self.folder / "faults.csv"
+
+    @property
     def summary(self) -> Path:
         return self.folder / "summary.json"
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data import fields, label_checks, raw_files, semantic_checks, summary
 from segline.data.layouts import (
+    Fault,
+    Key,
     Problem,
     Reading,
     Record,
@@ -40,6 +43,7 @@ from segline.submission import dialect as dialect_submission
 
 THREADS = 2
 BATCH = 24  # pictures in flight, so that memory does not grow with the data set
+SHOWN = 3  # faults in the message
 PICTURES = ("images", "labels")
 Examined = tuple[Record, dict | None]  # a record and its row; None if it cannot be used
 
@@ -61,24 +65,24 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
 
     Writes `images/`, `labels/`, the sample submission, the solution (if there is one), the list of
     problems, the summary and, last, images.csv, whose paths are relative to `root` (the current folder by
-    default). Pictures that cannot be used are listed and left out; UserError when no training picture is
-    left, and for whatever `semantic_checks` refuses, before anything is replaced.
+    default). UserError for faulty files, which are listed, or if they are left out (`strict` is off) when
+    no training picture is left; and for whatever `semantic_checks` refuses, before anything is replaced.
     """
     classes = of_data(settings)
     opened = _opened(raw, settings, classes)
     examine = partial(semantic_checks.examined, classes=classes) if classes else _examined
     with _replacing_pictures(data) as new:
         found = _ingest(opened, examine, new, data.folder, root or Path.cwd())
+        if settings.strict:
+            _refuse_faults(found, data, raw)
+        _check_not_empty(found, data, raw)
         if classes:
             found.problems += semantic_checks.check(found.rows, found.problems, raw)
-        elif not any(row["split"] == "train" for row in found.rows):
-            _write_problems(data, found)
-            raise UserError(f"{raw}: no training image can be used; see {data.problems}")
         images = _manifest(found, classes)
         sample = _sample(opened, images, settings, classes)
     _write_companions(opened, data, sample)
     found.problems += _unlike(_listed(sample, settings), images)
-    _write_problems(data, found)
+    _write_problems(data.problems, found.problems)
     shown = summary.summarise(
         images, found.problems, data_hash=found.data_hash(), of_objects=classes is None
     )
@@ -87,8 +91,30 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {data.problems}")
+    data.faults.unlink(missing_ok=True)
     files.write_json(data.summary, shown)
     files.write_csv(data.images, images)
+
+
+def _refuse_faults(found: Found, data: DataFiles, raw: Path) -> None:
+    """List every fault and refuse the folder in one line; nothing if there is none."""
+    faults: list[Problem] = [each for each in found.problems if isinstance(each, Fault)]
+    if not faults:
+        return
+    _write_problems(data.faults, faults)
+    shown = [": ".join(filter(None, fault)) for fault in faults[:SHOWN]]
+    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    raise UserError(
+        f"{raw}: faulty files ({len(faults)}): {'; '.join(shown)}{more}; all are in {data.faults}; mend "
+        f"the files, or leave these images out with strict=0"
+    )
+
+
+def _check_not_empty(found: Found, data: DataFiles, raw: Path) -> None:
+    constant = any(problem.kind == semantic_checks.CONSTANT for problem in found.problems)
+    if not constant and not any(row["split"] == "train" for row in found.rows):
+        _write_problems(data.faults, found.problems)
+        raise UserError(f"{raw}: no training image can be used; see {data.faults}")
 
 
 def _opened(raw: Path, settings: Data, classes: Classes | None) -> Source:
@@ -149,9 +175,22 @@ def _ingest(
 def _loaded(source: Source, examine: Callable[[Record], Examined]) -> Iterator[Examined]:
     with ThreadPoolExecutor(THREADS) as pool:
         keys = source.keys()
+        n_keys = Counter(key.image_id for key in keys)
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]
-            yield from pool.map(lambda key: examine(source.load(key)), batch)
+            yield from pool.map(lambda key: examine(_record(source, key, n_keys)), batch)
+
+
+def _record(source: Source, key: Key, n_keys: Counter[str]) -> Record:
+    """What the source holds under a key; refused if it cannot be read or has the id of a test image."""
+    try:
+        record = source.load(key)
+    except UserError as error:
+        record = Record(key)
+        record.refuse("cannot be read", str(error))
+    if key.split == "train" and n_keys[key.image_id] > 1:
+        record.refuse("id of a test image", "a training and a test image are called so; rename one")
+    return record
 
 
 def _examined(record: Record) -> Examined:
@@ -272,5 +311,5 @@ def _unlike(listed: set[str], images: pd.DataFrame) -> list[Problem]:
     ]
 
 
-def _write_problems(data: DataFiles, found: Found) -> None:
-    files.write_csv(data.problems, pd.DataFrame(found.problems, columns=list(Problem._fields)))
+def _write_problems(path: Path, problems: list[Problem]) -> None:
+    files.write_csv(path, pd.DataFrame(problems, columns=list(Problem._fields)))

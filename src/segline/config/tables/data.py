@@ -56,6 +56,9 @@ class Data(Table):
     """Of images of several channels, the one that is read as grey or three as RGB, from 0."""
     project: Literal["", "max"] = ""
     """Of images of several pages, `max` takes the largest value of all of them."""
+    strict: bool = True
+    """Refuse a raw folder of which images or masks cannot be used; else (`strict=0`) those images are left
+    out and listed in problems.csv."""
     n_folds: Annotated[int, Field(ge=2)] = 5
     """Number of folds; the images of one field stay together."""
     fold_seed: int = 0

@@ -21,12 +21,13 @@ from segline.base import files
 from segline.base.errors import UserError
 from segline.data import object_masks, reader
 from segline.data.archives import Place
-from segline.data.layouts import READING, Key, Problem, Reading, Record
+from segline.data.layouts import READING, Fault, Key, Problem, Reading, Record
 from segline.data.layouts.files import decode_image
 from segline.masks import labels, rle
 
 SPLITS = {"train": "stage1_train", "test": "stage1_test"}
 LABELS = "stage1_train_labels.csv"
+NO_PICTURES = ("thumbs.db", "desktop.ini")  # that systems leave in folders of pictures
 SUPPLY = "`make download`, `make download source=kaggle` or `make data raw=DIR`"
 
 
@@ -55,23 +56,36 @@ class Dsb2018:
         if not (raw / LABELS).is_file() and not self._members["train"].masks:
             raise UserError(f"{raw}: neither {LABELS} nor masks; supply with {SUPPLY}")
         self._rles = _read_labels(raw / LABELS) if (raw / LABELS).is_file() else None
-        self.problems = [
-            Problem(image_id, "labels without image", f"{len(rles)} rows in {LABELS}")
-            for image_id, rles in (self._rles or {}).items()
-            if image_id not in train
+        self.problems: list[Problem] = [
+            *(
+                Fault(image_id, "labels without image", f"{len(rles)} rows in {LABELS}")
+                for image_id, rles in (self._rles or {}).items()
+                if image_id not in train
+            ),
+            *(
+                Fault(image_id, "masks without image", f"{len(names)} of them (first {names[0]})")
+                for image_id, names in self._members["train"].masks.items()
+                if image_id not in train
+            ),
         ]
+        if self._rles == {}:
+            said = f"{raw / LABELS}: a header and no rows; is it complete?"
+            self.problems.append(Fault("", "no labels", said))
 
     def keys(self) -> Sequence[Key]:
         return [Key(split, name) for split, m in self._members.items() for name in sorted(m.images)]
 
     def load(self, key: Key) -> Record:
         members = self._members[key.split]
-        name = members.images[key.image_id]
+        name, *others = members.images[key.image_id]
         record = Record(key)
+        if others:
+            record.refuse("several images", f"{name} and {', '.join(others)}: which of them?")
+            return record
         try:
             decode_image(record, members.read(name), name, self._reading.choice)
         except UserError as error:
-            record.note("image unreadable", str(error))
+            record.refuse("image unreadable", str(error))
             return record
         if key.split == "train":
             self._label(record)
@@ -80,17 +94,26 @@ class Dsb2018:
     def _label(self, record: Record) -> None:
         assert record.image is not None
         shape = (record.image.shape[0], record.image.shape[1])
-        masks = self._masks(record, shape)
         rows = None if self._rles is None else self._rles.get(record.key.image_id)
-        if rows is None and masks and self._rles is not None:
-            record.note("not in the label CSV", f"{len(masks)} PNG masks are used")
+        masks = self._masks(record, shape, are_truth=rows is None)
+        if rows is None and not masks and record.image is not None:
+            record.refuse("image without masks", self._lacking())
         given = list(masks.values()) if rows is None else _valid(record, rows, shape)
+        if record.image is None:
+            return
+        if rows is None and self._rles is not None:
+            record.note("not in the label CSV", f"{len(masks)} PNG masks are used")
         if rows is not None and masks:
             _compare(record, given, masks, shape)
         record.labels = _join(record, given, shape)
 
-    def _masks(self, record: Record, shape: tuple[int, int]) -> dict[str, str]:
-        """RLE by name of the masks; unreadable ones are noted."""
+    def _lacking(self) -> str:
+        csv = "" if self._rles is None else f" and no row in {LABELS}"
+        return f"no mask files{csv}; one without objects has a row with an empty EncodedPixels"
+
+    def _masks(self, record: Record, shape: tuple[int, int], *, are_truth: bool) -> dict[str, str]:
+        """RLE by name of the masks; an unreadable one is noted, or a fault if they are the truth."""
+        note = record.refuse if are_truth else record.note
         members = self._members[record.key.split]
         found: dict[str, str] = {}
         for name in sorted(members.masks.get(record.key.image_id, ())):
@@ -99,22 +122,15 @@ class Dsb2018:
                 mask = reader.mask(members.read(name), file, self._reading.choice)
                 _check_shape(mask.pixels, shape, file)
             except reader.UnknownFormatError:
-                record.note("mask unreadable", f"{file}: not a readable image")
+                note("mask unreadable", f"{file}: not a readable image")
             except UserError as error:
-                record.note("mask unreadable", str(error))
+                note("mask unreadable", str(error))
             else:
-                found |= self._objects(record, mask.coloured(), name)
+                try:
+                    found |= _encoded(mask.coloured(), name, several=self._reading.label_masks)
+                except UserError as error:
+                    note("mask unreadable", str(error))
         return found
-
-    def _objects(self, record: Record, mask: np.ndarray, name: str) -> dict[str, str]:
-        """RLE by name of the objects of a mask; UserError if nothing else tells them."""
-        try:
-            return _encoded(mask, name, several=self._reading.label_masks)
-        except UserError as error:
-            if self._rles is None:
-                raise
-            record.note("mask unreadable", str(error))
-            return {}
 
 
 class Members:
@@ -122,14 +138,14 @@ class Members:
 
     def __init__(self, path: Path) -> None:
         self._place = Place(path, f"supply with {SUPPLY}")
-        self.images: dict[str, str] = {}
+        self.images: dict[str, list[str]] = {}
         self.masks: dict[str, list[str]] = {}
         for name in self._place.names():
             image_id, folder, file = ("", "", *name.split("/"))[-3:]
-            if file.startswith(".") or name.startswith("__MACOSX") or not Path(file).suffix:
+            if _is_hidden(name) or not Path(file).suffix or file.lower() in NO_PICTURES:
                 continue
             if folder == "images":
-                self.images.setdefault(image_id, name)
+                self.images.setdefault(image_id, []).append(name)
             elif folder == "masks":
                 self.masks.setdefault(image_id, []).append(name)
         if not self.images:
@@ -137,6 +153,10 @@ class Members:
 
     def read(self, name: str) -> bytes:
         return self._place.read(name)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith("__MACOSX") or any(part.startswith(".") for part in name.split("/"))
 
 
 def _if_there(path: Path) -> Path | None:
@@ -166,7 +186,7 @@ def _check_shape(mask: np.ndarray, shape: tuple[int, int], name: str) -> None:
 
 
 def _valid(record: Record, rows: list[str], shape: tuple[int, int]) -> list[str]:
-    """The rows that decode to at least one pixel; the others are noted with the codec's message."""
+    """The rows that decode to at least one pixel; the others are faults, with the codec's message."""
     try:
         rle.decode_labels(rows, shape, overlap="smaller")
     except ValueError:
@@ -178,7 +198,7 @@ def _decodes(record: Record, number: int, row: str, shape: tuple[int, int]) -> b
     try:
         rle.decode(row, shape)
     except ValueError as error:
-        record.note("invalid RLE", f"row {number} of the image: {error}")
+        record.refuse("invalid RLE", f"row {number} of the image: {error}")
         return False
     return True
 

@@ -25,6 +25,7 @@ import numpy as np
 from segline.base.errors import UserError
 from segline.data.layouts import READING, Key, Problem, Reading, Record
 from segline.data.layouts import files as _files
+from segline.data.layouts.survey import FAINT
 from segline.data.levels import Scale, scale_of
 from segline.masks import classes as semantic
 from segline.masks.classes import Classes
@@ -77,12 +78,15 @@ class Npz:
         archive, index = self._where[key]
         record = Record(key, place=str(archive.path), validation=archive in self._validation)
         where = f"{archive.path}[{index}]"
+        _check_finite(archive.images[index], where)
         _files.set_image(record, archive.images[index], where, archive.scale)
         if archive.masks is not None:
             with _files.naming(f"{where}, mask"):
                 record.labels = semantic.read_mask(
                     archive.masks[index], self.classes, full=archive.full
                 )
+            if _is_faint(archive.masks[index], archive, self.classes):
+                record.refuse("faint mask", f"{where}: {FAINT}")
         return record
 
 
@@ -124,7 +128,7 @@ def _read(path: Path, classes: Classes | None) -> Archive:
             f"(N, height, width)"
         )
     with _files.naming(path):
-        low, high = float(images.min()), float(images.max())
+        low, high = _range(images)
         scale = scale_of(images.dtype, low=low, high=high)
     return Archive(path, images, masks, scale, _full(masks, classes))
 
@@ -133,6 +137,12 @@ def _full(masks: np.ndarray | None, classes: Classes | None) -> float:
     if masks is None or classes is None or masks.dtype.kind not in "ui":
         return 0
     return max(semantic.top(mask, classes) for mask in masks)
+
+
+def _is_faint(mask: np.ndarray, archive: Archive, classes: Classes) -> bool:
+    """Whether a mask reaches 1 where others of its archive reach more."""
+    one_channel = len(classes) == 2 and mask.shape[2:] != (2,)
+    return one_channel and archive.full > 1 and semantic.top(mask, classes) == 1
 
 
 def _array(found: np.lib.npyio.NpzFile, what: str, path: Path) -> np.ndarray:
@@ -153,12 +163,22 @@ def _check_images(images: np.ndarray, path: Path) -> None:
         )
     if not len(images):
         raise UserError(f"{path}: no images in it; save with numpy.savez(path, images, masks)")
+
+
+def _range(images: np.ndarray) -> tuple[float, float]:
+    """The least and the largest number of the images that are finite."""
     if images.dtype.kind == "f":
-        broken = ~np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
-        if broken.any():
-            index = int(broken.argmax())
-            pixel = semantic.first_pixel(~np.isfinite(images[index]))
-            raise UserError(
-                f"{path}: NaN or infinite in {broken.sum()} of {len(images)} images, first image {index} "
-                f"at {pixel}; mend them (numpy.nan_to_num) or leave these images and masks out"
-            )
+        finite = np.isfinite(images)
+        return (
+            float(images.min(initial=np.inf, where=finite)),
+            float(images.max(initial=-np.inf, where=finite)),
+        )
+    return float(images.min()), float(images.max())
+
+
+def _check_finite(image: np.ndarray, where: str) -> None:
+    broken = ~np.isfinite(image) if image.dtype.kind == "f" else np.zeros(1, bool)
+    if broken.any():
+        raise UserError(
+            f"{where}: NaN or infinite at {semantic.first_pixel(broken)}; mend it (numpy.nan_to_num)"
+        )

@@ -19,7 +19,7 @@ import numpy as np
 
 from segline.base import files
 from segline.base.errors import UserError
-from segline.data.layouts import READING, Key, Reading, Record
+from segline.data.layouts import READING, Fault, Key, Problem, Reading, Record
 from segline.data.layouts import files as _files
 from segline.data.layouts.folders import Pictures
 from segline.masks import classes as semantic
@@ -45,9 +45,10 @@ class RleCsv:
             raw, train, _files.folder(raw, _files.TEST_IMAGES), reading.choice
         )
         self.sample, self.solution = self._pictures.sample, self._pictures.solution
-        self.problems = self._pictures.problems
         self._path = raw / TABLE
-        self._rows = _read_rows(self._path, classes, self._pictures.train)
+        self._rows, alone = _read_rows(self._path, classes, self._pictures.train)
+        self._pictures.keep(self._rows)
+        self.problems = [*self._pictures.problems, *alone]
 
     def keys(self) -> Sequence[Key]:
         return self._pictures.keys()
@@ -82,28 +83,33 @@ class RleCsv:
 Rows = dict[str, list[tuple[int, str]]]  # stem -> (class index, RLE), '' where it is absent
 
 
-def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> Rows:
+def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> tuple[Rows, list[Problem]]:
+    """The rows of the images, and a fault for every row without image and every image without row."""
     table = files.read_csv(path, class_submission.columns(len(classes)), dtype=str)
     class_ids = table["ClassId"] if "ClassId" in table else ["1"] * len(table)
     stems = {image.name: stem for stem, image in images.items()} | {stem: stem for stem in images}
     rows: Rows = {}
-    unknown = []
+    faults: list[Problem] = []
     cells = zip(table["ImageId"], class_ids, table["EncodedPixels"], strict=True)
     for line, (image_id, class_id, encoded) in enumerate(cells, start=2):
         if image_id not in stems:
-            unknown.append(f"line {line}: {image_id}")
+            where = f"{path}, line {line}: no image {image_id}"
+            faults.append(Fault(image_id, "row without image", where))
             continue
         number = _class_number(class_id, classes, f"{path}, line {line}")
         rows.setdefault(stems[image_id], []).append((number, encoded.strip()))
-    alone = [image for stem, image in images.items() if stem not in rows]
-    if unknown or alone:
-        without = [f"{len(unknown)} rows without image (first {unknown[0]})"] if unknown else []
-        extra = [f"{len(alone)} images without row (first {alone[0]})"] if alone else []
+    if not rows:
         raise UserError(
-            f"{path}: {' and '.join(without + extra)}; add the images or remove the rows; an image "
-            f"without object has a row with an empty EncodedPixels"
+            f"{path}: none of its {len(table)} rows belongs to any of {len(images)} images (first "
+            f"{next(iter(images.values()), 'none')}); ImageId is an image's stem or file name"
         )
-    return rows
+    return rows, faults + [
+        Fault(
+            stem, "image without row", f"{image}: one without objects has a row with an empty cell"
+        )
+        for stem, image in images.items()
+        if stem not in rows
+    ]
 
 
 def _class_number(text: str, classes: Classes, where: str) -> int:
