@@ -7,7 +7,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Names may become part of a path; texts reach Python as quoted arguments and nothing else. Neither is expanded.
-names := config configs with run base fold fresh pretrained source
+names := config configs with run base fold fresh pretrained source strict
 texts := set raw images out page channels project
 config := quick
 $(foreach v,$(filter-out config,$(names)) $(texts),$(eval $v :=))
@@ -50,7 +50,7 @@ step = @echo '$1'; $(segline)
 .PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile) FORCE
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo '  variables: config=NAME fold=K set="train.epochs=3 weights.w0=5" raw=DIR pretrained=1 fresh=1'
+	@echo '  variables: config=NAME fold=K set="train.epochs=3 weights.w0=5" raw=DIR strict=0 pretrained=1 fresh=1'
 
 setup: .venv/.installed  ## make .venv and install the requirements
 
@@ -81,7 +81,7 @@ include $(run_dir)/run.mk
 
 $(run_dir)/run.mk: FORCE | .venv/.installed
 	@$(segline) settings --run $(run_dir) --config configs/$(config).toml --settings $(call quoted,$(set)) \
-	    $(if $(filter raw,$(given)),--raw $(call quoted,$(raw))) $(with:%=--with %) $(if $(fresh),--fresh)
+	    $(if $(filter raw,$(given)),--raw $(call quoted,$(raw))) $(with:%=--with %) $(if $(fresh),--fresh) $(strict:%=--strict %)
 
 # all_folds is empty while run.mk, not there yet, is being made for the first time.
 $(if $(and $(all_folds),$(filter-out $(all_folds),$(fold))),\
@@ -100,7 +100,7 @@ score: $(cv) $(report)  ## cross-validated table, and the run's report.html
 $(generated): | .venv/.installed
 	$(call step,generate $(generate)) synthesize --out $(@D) --size $(generate)
 
-$(images_csv): $(generated) $(data_settings) $(if $(raw_changed),FORCE)
+$(images_csv): $(if $(data_changed),FORCE) | $(generated)
 	$(call step,data $(dataset)) data --run $(run_dir)
 $(folds_csv): $(images_csv) $(data_settings)
 	$(call step,folds $(dataset)) folds --run $(run_dir)
@@ -134,9 +134,9 @@ $(extra):
 	@echo 'make: train.extra: no data set $(@D); make one with: make data config=NAME raw=DIR,' \
 	    'NAME.toml naming data.dataset = "$(notdir $(@D))"' >&2; exit 2
 
-$(call every,$(oof)): $(oof): $(model) $(predict_settings)
+$(call every,$(oof)): $(oof): $(model) $(predict_settings) $(images_csv) $(folds_csv)
 	$(call step,predict $(run) fold $*: held-out images) predict --run $(run_dir) --fold $* --split oof
-$(call every,$(test)): $(test): $(model) $(predict_settings)
+$(call every,$(test)): $(test): $(model) $(predict_settings) $(images_csv)
 	$(call step,predict $(run) fold $*: test images) predict --run $(run_dir) --fold $* --split test
 
 # With two stages a classifier turns the maps of regions into class maps, which are then judged.

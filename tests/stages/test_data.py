@@ -8,10 +8,11 @@ import pytest
 
 import runs
 from segline.base import files
+from segline.base.checksums import sha256
 from segline.base.errors import UserError
 from segline.config.places import DataFiles
 from segline.config.tables import Config, Data
-from segline.data import fields, tables
+from segline.data import fields, raw_files, tables
 from segline.masks import rle
 from segline.stages import data, folds
 from segline.synthetic import dsb2018
@@ -200,9 +201,11 @@ def test_the_stage_reads_the_folder_of_the_run_and_remembers_it(raw, tmp_path, m
     images = tables.read_images(run.data.images)
     assert files.read_image(images["image"][0]).shape[2] == 3
     assert Path("data/raw/tiny.path").read_text() == f"{raw}\n"
-    listed = files.read_json(run.data.raw_listing)
-    assert set(listed) == {path.name for path in raw.iterdir()}
-    assert listed["stage1_train.zip"][0] == (raw / "stage1_train.zip").stat().st_size
+    made = raw_files.made_from(run.data)
+    assert set(made.files) == {path.name for path in raw.iterdir()}
+    assert made.files["stage1_train.zip"].size == (raw / "stage1_train.zip").stat().st_size
+    assert made.files["stage1_train.zip"].hash == sha256(raw / "stage1_train.zip")
+    assert (made.version, made.settings) == (raw_files.DATA_VERSION, SETTINGS)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -22,7 +23,7 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
-from segline.data import fields, label_checks, raw_files, semantic_checks, summary
+from segline.data import fields, identity, label_checks, raw_files, semantic_checks, summary
 from segline.data.layouts import (
     Fault,
     Key,
@@ -53,11 +54,31 @@ def run(run: RunFiles) -> None:
 
     The folder they were read from is remembered, and what was in it.
     """
-    raw = Path(run.raw.read_text().rstrip("\n"))
-    listing = raw_files.listing(raw)  # before reading: what changes meanwhile is read again
-    ingest(raw, run.data, run.settings(Data))
-    files.write_json(run.data.raw_listing, listing)
-    raw_files.remember(run.root, run.data.folder.name, raw)
+    raw, settings = Path(run.raw.read_text().rstrip("\n")), run.settings(Data)
+    changes = raw_files.changes(raw, run.data, settings)
+    if changes:
+        console.print(f"{run.data.folder} is made again: {changes}")
+    origin = raw_files.origin(raw, run.data, settings)  # what changes meanwhile is read again
+    before = _made(run.data)
+    ingest(raw, run.data, settings)
+    after = _made(run.data, origin)
+    if before and after and before[1:] == after[1:]:
+        os.utime(run.data.images, ns=(before[0], before[0]))  # nothing is stale that was made of it
+    raw_files.remember_origin(run.data, origin)
+    raw_files.remember(run.root, settings, raw)
+
+
+Made = tuple[int, bytes, object, int]  # time of images.csv, its content, the summary, data version
+
+
+def _made(data: DataFiles, origin: raw_files.Origin | None = None) -> Made | None:
+    """What tells a data set from another; None where there is none."""
+    if not (data.images.exists() and data.summary.exists()):
+        return None
+    made = origin or raw_files.made_from(data)
+    version = made.version if made else raw_files.DATA_VERSION
+    time = data.images.stat().st_mtime_ns
+    return time, data.images.read_bytes(), files.read_json(data.summary), version
 
 
 def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None) -> None:
@@ -88,6 +109,7 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     )
     if classes and isinstance(opened, SemanticSource):
         shown |= semantic_checks.summarise(found.rows, opened.classes)
+    shown["train_hash"] = found.train_hash(images)
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {data.problems}")
@@ -152,8 +174,13 @@ class Found:
 
     def data_hash(self) -> str:
         """16 hexadecimal digits over ids, image bytes and labels, in any order of reading."""
-        text = "\n".join(sorted(self.content))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return identity.digest(self.content)
+
+    def train_hash(self, images: pd.DataFrame) -> str:
+        """The same of training images and all that the table `images` says of them but paths."""
+        told = images[images["split"] == "train"].drop(columns=["image", "labels"])
+        rows = told.to_csv(index=False).splitlines()
+        return identity.digest([*rows, *(x for x in self.content if x.startswith("train/"))])
 
 
 def _ingest(

@@ -21,32 +21,54 @@ def run(
     raw: Path | None = None,
     with_: list[str] | None = None,
     fresh: bool = False,
+    strict: str = "",
 ) -> None:
     """Write a run's settings as files that change only when a setting does.
 
     They are params/<stage>.json and, for the Makefile, run.mk. `settings` are key=value words; `raw` is a
     folder of raw files, remembered once it has been read; `with_` names the configs whose maps are
-    averaged with this one's. Refuses to change training settings below a finished model, or the
-    settings of a data set that is made, unless `fresh`.
+    averaged with this one's; `strict` is 1 or 0 for `data.strict`, remembered too. Refuses to change
+    training settings below a finished model, or the settings of a data set that is made, unless `fresh`.
     """
     if run.name.endswith(PRETRAINED):
         _refuse_unshipped(run, config)
-    experiment = read.load(config, settings.split())
+    experiment = _with_strict(read.load(config, settings.split()), strict, run.root)
     data, wanted = places.dataset(run.root, experiment.data.dataset), stages.of(experiment)
     if not fresh:
         _refuse_changes(run, data, wanted)
-    folder, is_ours = raw_files.folder(run.root, experiment.data.dataset, raw)
+    folder, generate = raw_files.folder(run.root, experiment.data, raw)
+    raw_files.refuse_overlap(folder, data)
     members = _members(run, config, experiment, with_ or [])
     for stage in wanted:
         write_text_if_changed(run.params(type(stage)), stages.text(stage))
     write_text_if_changed(data.settings, stages.text(experiment.data))
     write_text_if_changed(run.params(RunStage), stages.text(members))
     write_text_if_changed(run.raw, f"{folder}\n")
-    variables = _graph(run, experiment, config, members) | _of_data(
-        data, experiment, folder, is_ours
-    )
+    changed = raw_files.changes(folder, data, experiment.data)
+    if raw is not None and not changed and data.raw_listing.exists():
+        raw_files.remember(run.root, experiment.data, folder)  # it holds what was read
+    variables = _graph(run, experiment, config, members) | _of_data(data, experiment)
+    variables |= {
+        "data_changed": "1" if changed else "",
+        "generate": generate,
+        "generated": str(folder / GENERATED_SOLUTION[experiment.data.source]) if generate else "",
+    }
     text = "".join(f"{name} := {value}\n" for name, value in variables.items())
     write_text_if_changed(run.makefile, text)
+
+
+def _with_strict(experiment: Config, strict: str, root: Path) -> Config:
+    """The config with `data.strict` as given, or off where its data set was made so."""
+    if strict not in ("", "0", "1"):
+        raise UserError(f"strict={strict}: expected 0 or 1")
+    made = places.dataset(root, experiment.data.dataset).settings
+    lenient = strict == "0" or (
+        not strict and made.exists() and read_json(made).get("strict") is False
+    )
+    if not strict and not lenient:
+        return experiment
+    data = experiment.data.model_copy(update={"strict": not lenient})
+    return experiment.model_copy(update={"data": data})
 
 
 def _refuse_unshipped(run: RunFiles, config: Path) -> None:
@@ -118,10 +140,9 @@ def _start(run: RunFiles, experiment: Config, config: Path) -> RunFiles | None:
     return places.start(run.root, name)
 
 
-def _of_data(data: DataFiles, experiment: Config, raw: Path, raw_is_ours: bool) -> dict[str, str]:
+def _of_data(data: DataFiles, experiment: Config) -> dict[str, str]:
     """What the Makefile must know of the data set."""
     table = experiment.data
-    generate = table.generate if raw_is_ours else ""
     extra = (places.dataset(data.folder.parents[1], name) for name in experiment.train.extra)
     found = {
         "dataset": table.dataset,
@@ -130,9 +151,6 @@ def _of_data(data: DataFiles, experiment: Config, raw: Path, raw_is_ours: bool) 
         "sample": data.sample,
         "data_settings": data.settings,
         "described": "1" if table.dialect else "",
-        "raw_changed": "1" if raw_files.changed(raw, data.raw_listing) else "",
-        "generate": generate,
-        "generated": raw / GENERATED_SOLUTION[table.source] if generate else "",
         "extra": _listed(other.images for other in extra),
     }
     return {name: str(value) for name, value in found.items()}
@@ -157,6 +175,8 @@ def _refuse_change(path: Path, new: Table, what: str) -> None:
         return
     old = type(new)().model_dump(mode="json") | read_json(path)  # a key that is newer than the file
     wanted = new.model_dump(mode="json")
+    if isinstance(new, Data):
+        wanted["strict"] = old["strict"]  # that alone changes nothing, or what is read anew
     changes = [f"{key} {before!r} -> {after!r}" for key, before, after in _differences(old, wanted)]
     if changes:
         raise UserError(

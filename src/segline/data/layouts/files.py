@@ -87,9 +87,9 @@ def pair(images: dict[str, Path], masks: dict[str, Path]) -> tuple[dict[str, Pat
             paired[stem] = free.pop(mask)
     alone = {stem: path for stem, path in images.items() if stem not in paired}
     if not paired:
-        first, mask = next(iter(images.values()), "none"), next(iter(masks.values()), "none")
+        first, other = next(iter(images.values()), "none"), next(iter(masks.values()), "none")
         raise UserError(
-            f"no mask belongs to any image (first {first}, first mask {mask}); an image and its mask "
+            f"no mask belongs to any image (first {first}, first mask {other}); an image and its mask "
             f"have the same stem, such as a.jpg and a.png or a_mask.png"
         )
     return paired, [
