@@ -90,8 +90,8 @@ def _refuse_overwriting(out: Path, paths: list[Path], table: str) -> None:
     foreign = sorted(name for name in made - ours if (out / name).exists())
     if foreign:
         raise UserError(
-            f"{out / foreign[0]}: there already, and not made by segment; give another folder as out=DIR, or "
-            f"move that file away"
+            f"{out / foreign[0]}: there already, and not made by segment; give another folder as out=DIR "
+            f"or move that file away"
         )
     write_text(mark, "".join(f"{name}\n" for name in sorted(made | ours)))
 
