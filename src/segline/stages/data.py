@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -14,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.progress import track
 
@@ -23,9 +21,17 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
-from segline.data import fields, identity, label_checks, raw_files, semantic_checks, summary
+from segline.data import (
+    faults,
+    groups,
+    identity,
+    label_checks,
+    raw_files,
+    semantic_checks,
+    summary,
+)
+from segline.data.groups import Looks
 from segline.data.layouts import (
-    Fault,
     Key,
     Problem,
     Reading,
@@ -44,7 +50,6 @@ from segline.submission import dialect as dialect_submission
 
 THREADS = 2
 BATCH = 24  # pictures in flight, so that memory does not grow with the data set
-SHOWN = 3  # faults in the message
 PICTURES = ("images", "labels")
 Examined = tuple[Record, dict | None]  # a record and its row; None if it cannot be used
 
@@ -59,26 +64,10 @@ def run(run: RunFiles) -> None:
     if changes:
         console.print(f"{run.data.folder} is made again: {changes}")
     origin = raw_files.origin(raw, run.data, settings)  # what changes meanwhile is read again
-    before = _made(run.data)
-    ingest(raw, run.data, settings)
-    after = _made(run.data, origin)
-    if before and after and before[1:] == after[1:]:
-        os.utime(run.data.images, ns=(before[0], before[0]))  # nothing is stale that was made of it
+    with identity.time_kept_if_same(run.data, origin):
+        ingest(raw, run.data, settings)
     raw_files.remember_origin(run.data, origin)
     raw_files.remember(run.root, settings, raw)
-
-
-Made = tuple[int, bytes, object, int]  # time of images.csv, its content, the summary, data version
-
-
-def _made(data: DataFiles, origin: raw_files.Origin | None = None) -> Made | None:
-    """What tells a data set from another; None where there is none."""
-    if not (data.images.exists() and data.summary.exists()):
-        return None
-    made = origin or raw_files.made_from(data)
-    version = made.version if made else raw_files.DATA_VERSION
-    time = data.images.stat().st_mtime_ns
-    return time, data.images.read_bytes(), files.read_json(data.summary), version
 
 
 def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None) -> None:
@@ -94,16 +83,15 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     examine = partial(semantic_checks.examined, classes=classes) if classes else _examined
     with _replacing_pictures(data) as new:
         found = _ingest(opened, examine, new, data.folder, root or Path.cwd())
-        if settings.strict:
-            _refuse_faults(found, data, raw)
-        _check_not_empty(found, data, raw)
+        usable = [row["image_id"] for row in found.rows if row["split"] == "train"]
+        faults.refuse(found.problems, usable, data.faults, raw, strict=settings.strict)
         if classes:
             found.problems += semantic_checks.check(found.rows, found.problems, raw)
-        images = _manifest(found, classes)
+        images = _manifest(found, classes, settings.n_folds)
         sample = _sample(opened, images, settings, classes)
     _write_companions(opened, data, sample)
     found.problems += _unlike(_listed(sample, settings), images)
-    _write_problems(data.problems, found.problems)
+    faults.write(data.problems, found.problems)
     shown = summary.summarise(
         images, found.problems, data_hash=found.data_hash(), of_objects=classes is None
     )
@@ -116,27 +104,6 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     data.faults.unlink(missing_ok=True)
     files.write_json(data.summary, shown)
     files.write_csv(data.images, images)
-
-
-def _refuse_faults(found: Found, data: DataFiles, raw: Path) -> None:
-    """List every fault and refuse the folder in one line; nothing if there is none."""
-    faults: list[Problem] = [each for each in found.problems if isinstance(each, Fault)]
-    if not faults:
-        return
-    _write_problems(data.faults, faults)
-    shown = [": ".join(filter(None, fault)) for fault in faults[:SHOWN]]
-    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-    raise UserError(
-        f"{raw}: faulty files ({len(faults)}): {'; '.join(shown)}{more}; all are in {data.faults}; mend "
-        f"the files, or leave these images out with strict=0"
-    )
-
-
-def _check_not_empty(found: Found, data: DataFiles, raw: Path) -> None:
-    constant = any(problem.kind == semantic_checks.CONSTANT for problem in found.problems)
-    if not constant and not any(row["split"] == "train" for row in found.rows):
-        _write_problems(data.faults, found.problems)
-        raise UserError(f"{raw}: no training image can be used; see {data.faults}")
 
 
 def _opened(raw: Path, settings: Data, classes: Classes | None) -> Source:
@@ -166,10 +133,8 @@ class Found:
     """What is kept of the pictures once they are written: small things only."""
 
     rows: list[dict] = field(default_factory=list)
-    borders: list[fields.Borders] = field(default_factory=list)
+    looks: Looks = field(default_factory=Looks)
     problems: list[Problem] = field(default_factory=list)
-    pixels: dict[bytes, int] = field(default_factory=dict)  # hash of pixels -> first row with them
-    copies: list[tuple[int, int]] = field(default_factory=list)  # rows with the same pixels
     content: list[str] = field(default_factory=list)
 
     def data_hash(self) -> str:
@@ -251,19 +216,11 @@ def _keep(found: Found, record: Record, row: dict, new: Path) -> None:
         files.write_labels(new / row["labels"], record.labels)
         digest += hashlib.sha256(record.labels.astype("<i4").tobytes()).hexdigest()
     found.content.append(f"{record.key.split}/{record.key.image_id} {digest}")
-    _note_copy(found, record)
+    copied = found.looks.add(record.image)
+    if copied is not None:
+        said = f"same pixels as {found.rows[copied]['image_id']}"
+        found.problems.append(Problem(record.key.image_id, "duplicate image", said))
     found.rows.append(row)
-    found.borders.append(fields.borders(record.image))
-
-
-def _note_copy(found: Found, record: Record) -> None:
-    assert record.image is not None
-    pixels = hashlib.sha256(repr(record.image.shape).encode() + record.image.tobytes()).digest()
-    first = found.pixels.setdefault(pixels, len(found.rows))
-    if first < len(found.rows):
-        found.copies.append((first, len(found.rows)))
-        detail = f"same pixels as {found.rows[first]['image_id']}"
-        found.problems.append(Problem(record.key.image_id, "duplicate image", detail))
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -272,24 +229,13 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
+def _manifest(found: Found, classes: Classes | None, n_folds: int) -> pd.DataFrame:
     table = pd.DataFrame(found.rows)
     if classes:
         table["stratum"] = semantic_checks.strata(found.rows, classes)
-    if (table["group"] != "").any():  # who names groups knows better than the borders
-        table["group"] = table["group"].where(table["group"] != "", table["image_id"])
-    else:
-        members = fields.assign(found.borders, joined=found.copies)
-        table["group"] = _names(list(table["image_id"]), members)
+    table["group"], leaks = groups.grouped(table, found.looks, n_folds=n_folds)
+    found.problems += leaks
     return table[list(IMAGE_COLUMNS + SEMANTIC_COLUMNS if classes else IMAGE_COLUMNS)]
-
-
-def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
-    """A group is called after the first of its images in alphabetical order."""
-    first: dict[int, str] = {}
-    for image_id, group in sorted(zip(image_ids, members.tolist(), strict=True)):
-        first.setdefault(group, image_id)
-    return [first[group] for group in members.tolist()]
 
 
 def _sample(
@@ -336,7 +282,3 @@ def _unlike(listed: set[str], images: pd.DataFrame) -> list[Problem]:
             for i in sorted(listed - test_ids)
         ),
     ]
-
-
-def _write_problems(path: Path, problems: list[Problem]) -> None:
-    files.write_csv(path, pd.DataFrame(problems, columns=list(Problem._fields)))
