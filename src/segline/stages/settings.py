@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline.base.errors import UserError
-from segline.base.files import read_json, write_text_if_changed
+from segline.base.files import read_csv, read_json, write_text_if_changed
 from segline.config import places, read, stages
 from segline.config.names import GENERATED_SOLUTION
 from segline.config.places import PRETRAINED, DataFiles, FoldFiles, RunFiles
@@ -34,6 +34,7 @@ def run(
         _refuse_unshipped(run, config)
     experiment = _with_strict(read.load(config, settings.split()), strict, run.root)
     data, wanted = places.dataset(run.root, experiment.data.dataset), stages.of(experiment)
+    _refuse_all_left_out(experiment, data)
     if not fresh:
         _refuse_changes(run, data, wanted)
     folder, generate = raw_files.folder(run.root, experiment.data, raw)
@@ -69,6 +70,19 @@ def _with_strict(experiment: Config, strict: str, root: Path) -> Config:
         return experiment
     data = experiment.data.model_copy(update={"strict": not lenient})
     return experiment.model_copy(update={"data": data})
+
+
+def _refuse_all_left_out(experiment: Config, data: DataFiles) -> None:
+    """Refuse to leave every kind of image out of training, where it is known which there are."""
+    without = set(experiment.train.without)
+    if without and data.images.exists():
+        images = read_csv(data.images, ("split", "modality"))
+        there = set(images.loc[images["split"] == "train", "modality"])
+        if there <= without:
+            raise UserError(
+                f"train.without names every modality of {data.images} ({', '.join(sorted(there))}), so "
+                f"nothing is left to train on"
+            )
 
 
 def _refuse_unshipped(run: RunFiles, config: Path) -> None:
@@ -133,6 +147,13 @@ def _start(run: RunFiles, experiment: Config, config: Path) -> RunFiles | None:
         return None
     if not config.with_stem(name).exists():
         raise UserError(f"model.weights={name}: no {config.with_stem(name)}")
+    seen = [config.stem]
+    while name:
+        if name in seen:
+            raise UserError(f"model.weights: {' starts from '.join([*seen, name])}, in a circle")
+        seen.append(name)
+        name = read.load(config.with_stem(name)).model.start
+    name = seen[1]
     shipped = places.shipped(run.root, name)
     absent = sorted(set(experiment.folds) - set(shipped.folds)) if shipped.sums.exists() else []
     if absent:

@@ -12,10 +12,12 @@ from segline.config.tables.base import (
     ClassWeights,
     Colour,
     Count,
+    Magnification,
     Name,
     NotNegative,
-    Positive,
+    Seed,
     Several,
+    Sizes,
     Table,
     Unit,
     Whole,
@@ -23,6 +25,7 @@ from segline.config.tables.base import (
 from segline.config.tables.built_in import followed
 from segline.config.tables.dialect import Dialect
 
+Side = Annotated[int, Field(ge=16, le=8192)]
 MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
 
 
@@ -59,9 +62,9 @@ class Data(Table):
     strict: bool = True
     """Refuse a raw folder of which images or masks cannot be used; else (`strict=0`) those images are left
     out and listed in problems.csv."""
-    n_folds: Annotated[int, Field(ge=2)] = 5
+    n_folds: Annotated[int, Field(ge=2, le=1000)] = 5
     """Number of folds; the images of one field stay together."""
-    fold_seed: int = 0
+    fold_seed: Seed = 0
     """Seed of the assignment to folds."""
 
     @property
@@ -138,7 +141,7 @@ class Input(Table):
 
     mode: Literal["nuclei", "grey", "rgb"] = "nuclei"
     """One grey channel with the nuclei on the bright side, one grey channel as it is, or colour."""
-    size: tuple[Count, Count] | None = None
+    size: tuple[Side, Side] | None = None
     """Height and width that every image of a semantic set is brought to; maps come back to its own."""
     stretch: bool = True
     """Spread each image's levels between its own percentiles; else they stay as they are."""
@@ -156,11 +159,11 @@ class Input(Table):
 class Target(Table):
     """What the net learns of objects."""
 
-    border_area_px: tuple[Count, ...] = (300, 2000)
+    border_area_px: Annotated[tuple[Count, ...], Several] = (300, 2000)
     """Areas of an object, ascending, up to which each width of the border class holds."""
-    border_px: tuple[Whole, ...] = (1, 2, 3)
+    border_px: Sizes = (1, 2, 3)
     """Widths of the border class; the last is for objects above all areas."""
-    gap_px: Whole = 0
+    gap_px: Annotated[int, Field(ge=0, le=1000)] = 0
     """Background within so many px of two objects becomes border too."""
     distance: bool = False
     """A second output learns how deep each pixel lies in its object."""
@@ -169,6 +172,8 @@ class Target(Table):
     def _one_more_width(self) -> Target:
         if len(self.border_px) != len(self.border_area_px) + 1:
             raise ValueError("border_px needs one entry more than border_area_px")
+        if sorted(set(self.border_area_px)) != list(self.border_area_px):
+            raise ValueError(f"border_area_px must ascend, found {list(self.border_area_px)}")
         return self
 
 
@@ -177,7 +182,7 @@ class Weights(Table):
 
     w0: NotNegative = 10.0
     """Height of the U-Net weight map between objects."""
-    sigma: Positive = 5.0
+    sigma: Annotated[float, Field(ge=0.1, le=1000)] = 5.0
     """Its width in px."""
     class_weights: ClassWeights = "none"
     """A method, applied to the pixels of the training fold, or one number a class, the background first."""
@@ -186,11 +191,11 @@ class Weights(Table):
 class Augment(Table):
     """Probability and strength of each family of augmentation."""
 
-    scale: tuple[Positive, Positive] = (0.6, 1.6)
+    scale: tuple[Magnification, Magnification] = (0.6, 1.6)
     """Smallest and largest magnification."""
     magnify: Unit = 0.0
     """Share of the crops that are magnified from another range."""
-    magnification: tuple[Positive, Positive] = (1.6, 2.8)
+    magnification: tuple[Magnification, Magnification] = (1.6, 2.8)
     """That range."""
     rotate: Unit = 0.7
     """Probability of any rotation and a slight shear."""
@@ -208,3 +213,11 @@ class Augment(Table):
     """Probability of the negative."""
     to_grey: Unit = 0.2
     """Probability of a grey picture."""
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> Augment:
+        for key in ("scale", "magnification"):
+            low, high = getattr(self, key)
+            if low > high:
+                raise ValueError(f"{key} is smallest and largest, found {low} and {high}")
+        return self
