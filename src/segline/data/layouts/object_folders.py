@@ -65,7 +65,7 @@ class ObjectFolders:
             record = self._pictures.read(key)
         except UserError as error:
             record = Record(key)
-            record.note("image unreadable", str(error))
+            record.refuse("image unreadable", str(error))
             return record
         if key.split == "train":
             self._label(record, self._masks[self._pictures.stem(key)])
@@ -76,8 +76,7 @@ class ObjectFolders:
         try:
             masks = [files.read_mask(path, self._reading.choice) for path in paths]
         except UserError as error:
-            record.note("mask unreadable", f"{error}; its image is left out")
-            record.image = None
+            record.refuse("mask unreadable", str(error))
             return
         for mask, path in zip(masks, paths, strict=True):
             _check(record, mask, path)
