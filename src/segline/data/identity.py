@@ -56,7 +56,7 @@ def read(fold: FoldFiles) -> Identity | None:
 def train_hash(data: DataFiles) -> str:
     """Hash of the training images of a data set, of their labels and of their rows in images.csv."""
     summary = read_json(data.summary)
-    return str(summary.get("train_hash", summary["data_hash"]))
+    return str(summary.get("train_hash") or summary.get("data_hash", ""))
 
 
 def held_out(data: DataFiles) -> str:

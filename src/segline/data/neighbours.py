@@ -34,8 +34,10 @@ Series = list[int]  # indices of images in the order of their running number
 
 
 def small(image: np.ndarray) -> NDArray[np.float16]:
-    """What is compared of an image (H, W, 3) uint8: (SIDE, SIDE), of length 1, or 0 where it is even."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None]
+    """What is compared of an image (H, W, C) uint8: (SIDE, SIDE), of length 1, or 0 where it is even."""
+    is_rgb = image.shape[2] == 3
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if is_rgb else image.mean(axis=2)
+    grey = grey.astype(np.float32)[..., None]
     shrunk = resize.smooth(grey, (SIDE, SIDE))[..., 0]
     bands = cv2.GaussianBlur(shrunk, (0, 0), FINE) - cv2.GaussianBlur(shrunk, (0, 0), COARSE)
     bands -= bands.mean()
