@@ -194,18 +194,14 @@ def test_a_value_is_refused_when_read_or_trains_a_batch(key, checkouts, monkeypa
 
     monkeypatch.chdir(checkouts["instances"])
     run, path = RunFiles(Path("data/runs/x")), Path("configs/x.toml")
-    done = []
-    for config in configs_read(path, key):
+    configs = [each for each in configs_read(path, key) if each.model.weights == "none"]
+    stages = {str(each): each for each in configs if not each.train.without}.values()
+    fitting, _ = made_samplers(read.load(path), run)
+    batch = next(
+        iter(batches.fixed_batches(fitting, batch_size=2, n_samples=2).as_numpy_iterator())
+    )
+    for config in [*stages][:1] + [*stages][1:][-2:]:
         stage = settings.stages.of(config)[1]
-        if stage in done or config.model.weights != "none":
-            continue
-        done.append(stage)
-        fitting, _ = made_samplers(config, run) if key != "train.without" else (None, None)
-        if fitting is None:
-            continue
-        batch = next(
-            iter(batches.fixed_batches(fitting, batch_size=2, n_samples=2).as_numpy_iterator())
-        )
         loss = compiled.net(stage, "float32").train_on_batch(*batch)
         assert np.isfinite(np.asarray(loss)).all(), stage
 
@@ -217,7 +213,6 @@ def test_a_value_is_refused_when_read_or_trains_a_batch(key, checkouts, monkeypa
             "train.without=fluorescence,tissue_purple,tissue_light,brightfield",
             "names every modality, so",
         ),
-        ("train.without=fluorescense", "no modality fluorescense; did you mean fluorescence"),
         ("train.extra=tiny", "train.extra names tiny, the data set itself"),
         ("train.folds=0,0", r"train.folds names \[0\] more than once"),
         ("train.seed=-1", "train.seed: .* found -1"),

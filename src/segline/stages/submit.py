@@ -53,9 +53,10 @@ def run(run: RunFiles, out: Path) -> None:
         )
         write_json(out.with_suffix(".json"), read_json(run.cv))
     console.print(f"wrote {out}: {valid}")
-    of, ours = read_json(run.cv)["data_hash"], data_hash(run.data)
-    if of != ours:
-        console.print(f"the figures beside it are of other data (data hash {of}, here {ours})")
+    of = read_json(run.cv).get("data_hash")
+    if of and of != data_hash(run.data):
+        here = data_hash(run.data)
+        console.print(f"the figures beside it are of other data (data hash {of}, here {here})")
 
 
 def _found(image_id: str, decoder: Any, probs: np.ndarray) -> dialect.Found:

@@ -94,13 +94,7 @@ class Config(Table):
             )
         if self.model.name == "classifier":
             raise ValueError("model.name=classifier is for regions.model")
-        if self.data.source != "dsb2018":  # elsewhere groups.csv may name any
-            return
-        for name in self.train.without:
-            if name not in MODALITIES:
-                near = nearest(name, MODALITIES)
-                raise ValueError(f"train.without: no modality {name}; did you mean {near}?")
-        if set(self.train.without) == set(MODALITIES):
+        if self.data.task == "instances" and set(self.train.without) >= set(MODALITIES):
             raise ValueError("train.without names every modality, so nothing is left to train on")
 
     def _check_window(self) -> None:
