@@ -5,7 +5,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Names may become part of a path; texts reach Python as quoted arguments and nothing else. Neither is expanded.
-names := config configs with run base fold fresh pretrained source fixes locked name
+names := config configs with run base fold fresh pretrained source fixes locked name strict
 texts := set raw images out page channels project url
 config := quick
 $(foreach v,$(filter-out config,$(names)) $(texts),$(eval $v :=))
@@ -46,7 +46,7 @@ step = @echo '$1'; exec $(segline)
 .PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile) FORCE
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo '  variables: config=NAME fold=K set="train.epochs=3 weights.w0=5" raw=DIR pretrained=1 fresh=1'
+	@echo '  variables: config=NAME fold=K set="train.epochs=3 weights.w0=5" raw=DIR strict=0 pretrained=1 fresh=1'
 
 setup: .venv/.installed  ## make .venv and install the requirements (locked=1: exactly those measured)
 
@@ -77,7 +77,7 @@ include $(run_dir)/run.mk
 
 $(run_dir)/run.mk: FORCE | .venv/.installed
 	@$(if $(shell $(segline) settings --run $(run_dir) --config configs/$(config).toml --settings $(call quoted,$(set)) \
-	    $(if $(filter raw,$(given)),--raw $(call quoted,$(raw))) $(with:%=--with %) $(if $(fresh),--fresh) >&2 && echo 1),:,$(error nothing is made))
+	    $(if $(filter raw,$(given)),--raw $(call quoted,$(raw))) $(with:%=--with %) $(if $(fresh),--fresh) $(strict:%=--strict %) >&2 && echo 1),:,$(error nothing is made))
 
 # all_folds is empty while run.mk, not there yet, is being made for the first time.
 $(if $(and $(all_folds),$(filter-out $(all_folds),$(fold))),\
@@ -96,7 +96,7 @@ score: $(cv) $(report)  ## cross-validated table, and the run's report.html
 $(generated): | .venv/.installed
 	$(call step,generate $(generate)) synthesize --out $(@D) --size $(generate)
 
-$(images_csv): $(generated) $(data_settings) $(if $(raw_changed),FORCE)
+$(images_csv): $(if $(data_changed),FORCE) | $(generated)
 	$(call step,data $(dataset)) data --run $(run_dir)
 $(folds_csv): $(images_csv) $(data_settings)
 	$(call step,folds $(dataset)) folds --run $(run_dir)
@@ -132,9 +132,9 @@ $(extra):
 	@echo 'make: train.extra: no data set $(@D); make one with: make data config=NAME raw=DIR,' \
 	    'NAME.toml naming data.dataset = "$(notdir $(@D))"' >&2; exit 2
 
-$(call every,$(oof)): $(oof): $(model) $(predict_settings)
+$(call every,$(oof)): $(oof): $(model) $(predict_settings) $(images_csv) $(folds_csv)
 	$(call step,predict $(run) fold $*: held-out images) predict --run $(run_dir) --fold $* --split oof
-$(call every,$(test)): $(test): $(model) $(predict_settings)
+$(call every,$(test)): $(test): $(model) $(predict_settings) $(images_csv)
 	$(call step,predict $(run) fold $*: test images) predict --run $(run_dir) --fold $* --split test
 
 # With two stages a classifier turns the maps of regions into class maps, which are then judged.

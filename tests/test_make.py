@@ -11,7 +11,7 @@ import pytest
 
 from segline.base import files
 from segline.base.checksums import sha256
-from segline.synthetic import jobs
+from segline.synthetic import dsb2018, jobs
 
 CHECKOUT = Path(__file__).parents[1]
 LINKED = ("Makefile", "src", "benchmarks", ".venv", "requirements.txt", "pyproject.toml")
@@ -397,7 +397,7 @@ def test_the_choice_of_a_page_reaches_python_as_text(folder):
 
 def test_a_touched_file_under_a_path_with_a_space_is_noticed(submitted):
     raw = submitted / "my raw"
-    shutil.copytree(submitted / "data/raw/tiny", raw)
+    shutil.copytree(submitted / "data/generated/tiny", raw)
     (submitted / "configs/spaced.toml").write_text(
         (submitted / "configs/tiny.toml")
         .read_text()
@@ -412,7 +412,74 @@ def test_a_touched_file_under_a_path_with_a_space_is_noticed(submitted):
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert planned(submitted, "data", "config=spaced") == []
     os.utime(raw / "stage1_train.zip")
+    assert planned(submitted, "data", "config=spaced") == []
+    with (raw / "stage1_train_labels.csv").open("a") as table:
+        table.write("nobody,1 1\n")
     assert planned(submitted, "data", "config=spaced") == ["data", "folds"]
+    refused = make(submitted, "data", "config=spaced")
+    assert refused.returncode != 0
+    assert "nobody: labels without image: 1 rows in stage1_train_labels.csv" in refused.stderr
+    assert "strict=0" in refused.stderr
+    lenient = make(submitted, "data", "config=spaced", "strict=0")
+    assert lenient.returncode == 0, lenient.stdout + lenient.stderr
+    assert planned(submitted, "data", "config=spaced") == []
+
+
+def pictures_of(raw):
+    """Every file of a folder with its time and content."""
+    return {
+        path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
+        for path in [raw, *raw.rglob("*")]
+    }
+
+
+@pytest.mark.parametrize("config", ["npz", "iris"])
+def test_nothing_is_generated_or_written_into_the_users_folder(folder, tmp_path, config):
+    rng, raw = np.random.default_rng(0), tmp_path / "mine"
+    images = rng.integers(0, 256, (8, 24, 20, 3)).astype(np.uint8)
+    masks = (images[..., 0] > 200).astype(np.uint8)
+    if config == "npz":
+        raw.mkdir()
+        np.savez(raw / "train.npz", images, masks)
+    else:
+        for number, pair in enumerate(zip(images, masks, strict=True)):
+            for kind, picture in zip(("images", "masks"), pair, strict=True):
+                files.write_image(raw / f"{kind}/x{number}.png", picture)
+    before = pictures_of(raw)
+    names = [f"config={config}", f"set=data.dataset=my{config}"]
+    answer = make(folder, "data", *names, f"raw={raw}")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert pictures_of(raw) == before
+    assert not (folder / f"data/raw/my{config}").exists()
+    assert not (folder / f"data/generated/{config}").exists()
+    assert planned(folder, "submit", *names)[0] == "train"
+
+
+def test_replaced_raw_data_are_not_passed_off_as_those_trained_on(submitted):
+    raw, run = submitted / "replaced", submitted / "data/runs/kept"
+    shutil.copytree(submitted / "data/generated/tiny", raw)
+    (submitted / "configs/kept.toml").write_text(
+        (submitted / "configs/tiny.toml")
+        .read_text()
+        .replace('dataset = "tiny"\ngenerate = "tiny"', 'dataset = "kept"')
+    )
+    answer = make(submitted, "train", "config=kept", f"raw={raw}")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    before = {path: path.read_bytes() for path in run.rglob("*.*") if path.suffix != ".mk"}
+    shutil.rmtree(raw)
+    dsb2018.write(raw, size="tiny", seed=5)
+    assert planned(submitted, "train", "config=kept") == ["data", "folds", "train"]
+    refused = make(submitted, "train", "config=kept")
+    assert refused.returncode != 0
+    assert "made again: " in refused.stdout
+    assert "trained on other data (training data " in refused.stderr
+    assert "fresh=1" in refused.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    again = make(submitted, "train", "config=kept", "fresh=1")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert (run / "fold_0/model.keras").read_bytes() != before[run / "fold_0/model.keras"]
+    hashes = files.read_json(submitted / "data/interim/kept/summary.json")
+    assert files.read_json(run / "provenance.json")["data_hash"] == hashes["data_hash"]
 
 
 def test_only_the_folds_of_the_config_are_scored(submitted):

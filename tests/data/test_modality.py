@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from segline.data import modality as module
+from segline.config.names import MODALITIES
 from segline.data.modality import modality
 from segline.synthetic import nuclei as phantoms
 
@@ -34,8 +34,8 @@ def test_colours_of_background_and_nuclei_decide(ground, nuclei, name):
 
 
 def test_names_are_at_most_six_and_cover_the_painters():
-    assert set(phantoms.PAINTERS) <= set(module.NAMES)
-    assert len(module.NAMES) <= 6
+    assert set(phantoms.PAINTERS) <= set(MODALITIES)
+    assert len(MODALITIES) <= 6
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1)])

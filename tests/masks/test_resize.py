@@ -47,3 +47,40 @@ def test_any_number_of_channels_comes_out_as_each_alone(shape):
     for channel in range(7):
         alone = resize.smooth(array[..., channel : channel + 1], shape)
         assert np.array_equal(found[..., channel : channel + 1], alone)
+
+
+@pytest.mark.parametrize("shape", [(30, 168), (240, 21), (17, 85), (121, 5)])
+def test_each_side_follows_its_own_rule(shape):
+    """One side shrinks, the other grows: the first is averaged, the second interpolated, none moves."""
+    rng = np.random.default_rng(0)
+    array = rng.random((120, 84, 2)).astype(np.float32)
+    weights = [_weights(new, old) for new, old in zip(shape, array.shape, strict=False)]
+    expected = np.einsum("yi,xj,ijc->yxc", *weights, array)
+    assert resize.smooth(array, shape) == pytest.approx(expected, abs=1e-5)
+    bytes_ = np.rint(255 * array).astype(np.uint8)
+    found = resize.smooth(bytes_, shape)
+    assert found.dtype == np.uint8
+    exact = np.einsum("yi,xj,ijc->yxc", *weights, bytes_.astype(float))
+    assert np.abs(found - exact).max() <= 0.51
+
+
+def _weights(new, old):
+    """(new, old): the share of every old pixel in each new one."""
+    if new < old:
+        edges = np.arange(new + 1) * old / new
+        left, right = edges[:-1, None], edges[1:, None]
+        cells = np.arange(old)
+        return np.clip(np.minimum(right, cells + 1) - np.maximum(left, cells), 0, None) * new / old
+    at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    return np.clip(1 - np.abs(at[:, None] - np.arange(old)), 0, None)
+
+
+@pytest.mark.parametrize("shape", [(30, 168), (240, 21)])
+def test_a_ramp_stays_a_ramp(shape):
+    y, x = (np.arange(n, dtype=np.float32) + 0.5 for n in (120, 84))
+    ramps = np.dstack(np.broadcast_arrays(y[:, None], x))
+    found = resize.smooth(ramps, shape)
+    rows, columns = ((np.arange(n) + 0.5) * o / n for n, o in zip(shape, (120, 84), strict=True))
+    inside = (slice(2, -2), slice(2, -2))
+    assert np.abs(found[..., 0] - rows[:, None])[inside].max() < 1e-3
+    assert np.abs(found[..., 1] - columns)[inside].max() < 1e-3

@@ -259,6 +259,26 @@ def test_whole_crops_are_classified_with_the_same_terms(name):
 
 
 @pytest.mark.parametrize("name", TERM_NAMES)
+@pytest.mark.parametrize(
+    ("activation", "value"),
+    [
+        *(("softmax", value) for value in (255, -1, 3, 1.5)),
+        *(("sigmoid", value) for value in (255, -1, 0.5)),
+    ],
+)
+def test_a_target_outside_its_range_is_refused(name, activation, value):
+    loss = losses.TERMS[name](activation=activation)
+    target = np.zeros((1, 4, 4) if activation == "softmax" else (1, 4, 4, 3), np.float32)
+    logits = np.random.default_rng(0).normal(size=(1, 4, 4, 3)).astype(np.float32)
+    assert np.isfinite(float(loss(target, logits)))
+    target[0, 2, 1] = value
+    with pytest.raises(ValueError, match=rf"{activation}: the target {value} is outside 0..[12];"):
+        loss(target, logits)
+    inside = tf.function(loss)  # where no value is known, as in a training step
+    assert np.isnan(float(inside(tf.constant(target), tf.constant(logits))))
+
+
+@pytest.mark.parametrize("name", TERM_NAMES)
 def test_weights_that_would_broadcast_are_refused(name, batch):
     target, logits, _ = batch
     with pytest.raises(ValueError, match=r"one a pixel, \(2, 5, 7\), not of shape \(7,\)"):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from segline.base.errors import UserError
-from segline.config.stages import Training, TrainStage
+from segline.config.stages import TaskTable, Training, TrainStage
 from segline.config.tables import Weights
 from segline.samples.fold import samplers
 
@@ -74,3 +74,18 @@ def test_a_fold_without_images_is_one_line(table):
         samplers(table, 3, settings())
     with pytest.raises(UserError, match="fold 0: no training images"):
         samplers(table, 0, settings(skip=("y", "z")))
+
+
+@pytest.mark.parametrize(
+    ("exclusive", "value", "most"), [(True, 3, 2), (True, 255, 2), (False, 4, 3), (False, 255, 3)]
+)
+def test_labels_of_other_classes_are_refused_before_training(table, exclusive, value, most):
+    for path in table["labels"]:
+        labels = np.zeros((64, 64), np.uint16)
+        labels[5, 7] = value
+        cv2.imwrite(path, labels)
+    task = TaskTable(name="semantic", classes=("background", "a", "b"), exclusive=exclusive)
+    made = TrainStage(train=Training(crop_px=64), task=task)
+    message = rf"training fold: label {value} at pixel \(row 5, column 7\) .* outside 0..{most}"
+    with pytest.raises(UserError, match=message):
+        samplers(table, 0, made)

@@ -8,10 +8,11 @@ import pytest
 
 import runs
 from segline.base import files
+from segline.base.checksums import sha256
 from segline.base.errors import UserError
 from segline.config.places import DataFiles
 from segline.config.tables import Config, Data
-from segline.data import fields, tables
+from segline.data import fields, raw_files, tables
 from segline.masks import rle
 from segline.stages import data, folds
 from segline.synthetic import dsb2018
@@ -46,8 +47,9 @@ def unpacked(raw, tmp_path):
     return tmp_path / "raw"
 
 
-def ingest(raw, tmp_path):
-    data.ingest(raw, DataFiles(tmp_path / "out"), SETTINGS, root=tmp_path)
+def ingest(raw, tmp_path, *, strict=False):
+    settings = SETTINGS.model_copy(update={"strict": strict})
+    data.ingest(raw, DataFiles(tmp_path / "out"), settings, root=tmp_path)
     images = tables.read_images(tmp_path / "out/images.csv").set_index("image_id")
     problems = files.read_csv(tmp_path / "out/problems.csv")
     return images, problems, files.read_json(tmp_path / "out/summary.json")
@@ -126,14 +128,27 @@ def test_damage_is_listed_and_left_out(unpacked, tmp_path):
     assert summary["problems"] == problems["kind"].value_counts().to_dict()
 
 
-def test_an_image_without_objects_is_kept_and_listed(unpacked, tmp_path):
+def test_an_image_without_masks_is_refused_or_left_out(unpacked, tmp_path):
     name = sorted(path.name for path in (unpacked / "stage1_train").iterdir())[0]
     shutil.rmtree(unpacked / f"stage1_train/{name}/masks")
     table = files.read_csv(unpacked / "stage1_train_labels.csv")
     table[table["ImageId"] != name].to_csv(unpacked / "stage1_train_labels.csv", index=False)
+    with pytest.raises(UserError, match=f"{name}: image without masks: no mask files and no row"):
+        ingest(unpacked, tmp_path, strict=True)
     images, problems, _ = ingest(unpacked, tmp_path)
-    assert images.loc[name, "n_objects"] == 0
+    assert name not in images.index
     assert (problems["image_id"] == name).sum() == 1
+    assert problems["kind"].tolist() == ["image without masks"]
+
+
+def test_an_image_whose_row_is_empty_is_kept_and_listed(unpacked, tmp_path):
+    name = sorted(path.name for path in (unpacked / "stage1_train").iterdir())[0]
+    shutil.rmtree(unpacked / f"stage1_train/{name}/masks")
+    table = files.read_csv(unpacked / "stage1_train_labels.csv")
+    table = pd.concat([table[table["ImageId"] != name], pd.DataFrame({"ImageId": [name]})])
+    table.to_csv(unpacked / "stage1_train_labels.csv", index=False)
+    images, problems, _ = ingest(unpacked, tmp_path, strict=True)
+    assert images.loc[name, "n_objects"] == 0
     assert problems["kind"].tolist() == ["image without objects"]
 
 
@@ -159,7 +174,7 @@ def test_a_missing_sample_submission_is_made_from_the_test_images(unpacked, tmp_
 def test_nothing_left_is_an_error_and_leaves_no_manifest(unpacked, tmp_path):
     for path in (unpacked / "stage1_train").glob("*/images/*.png"):
         path.write_bytes(b"")
-    with pytest.raises(UserError, match="no training image can be used; see .*problems.csv"):
+    with pytest.raises(UserError, match="no training image can be used; see .*faults.csv"):
         ingest(unpacked, tmp_path)
     assert not (tmp_path / "out/images.csv").exists()
 
@@ -207,9 +222,11 @@ def test_the_stage_reads_the_folder_of_the_run_and_remembers_it(raw, tmp_path, m
     images = tables.read_images(run.data.images)
     assert files.read_image(images["image"][0]).shape[2] == 3
     assert Path("data/raw/tiny.path").read_text() == f"{raw}\n"
-    listed = files.read_json(run.data.raw_listing)
-    assert set(listed) == {path.name for path in raw.iterdir()}
-    assert listed["stage1_train.zip"][0] == (raw / "stage1_train.zip").stat().st_size
+    made = raw_files.made_from(run.data)
+    assert set(made.files) == {path.name for path in raw.iterdir()}
+    assert made.files["stage1_train.zip"].size == (raw / "stage1_train.zip").stat().st_size
+    assert made.files["stage1_train.zip"].hash == sha256(raw / "stage1_train.zip")
+    assert (made.version, made.settings) == (raw_files.DATA_VERSION, SETTINGS)
 
 
 @pytest.mark.slow

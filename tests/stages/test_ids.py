@@ -176,9 +176,7 @@ def test_a_test_image_that_cannot_be_read_is_said_before_training(tmp_path, name
     made.sampled("te0.png", "te1.png")
     (broken,) = made.raw.glob("**/te1.png")
     broken.write_bytes(b"\x89PNG cut off")
-    with pytest.raises(
-        UserError, match=r"1 of its 2 test images cannot be used, first te1 \(.*te1"
-    ):
+    with pytest.raises(UserError, match=r"faulty files \(1\): te1: image unreadable: .*te1"):
         made.ingest()
 
 

@@ -1,5 +1,7 @@
 """One fold's net through its stages: trained, predicting, packed for the repository and unpacked."""
 
+import os
+import re
 import shutil
 
 import numpy as np
@@ -10,11 +12,12 @@ from segline import shipped
 from segline.base import checksums, files, locks
 from segline.base.errors import UserError
 from segline.config import read, stages
-from segline.config.places import ShippedFiles
+from segline.config.places import RunFiles, ShippedFiles
 from segline.config.stages import TrainedStage, TrainStage
-from segline.config.tables import Model, Predict
+from segline.config.tables import Data, Model, Predict
+from segline.data import identity, raw_files
 from segline.objects import maps
-from segline.stages import pack, predict, train, unpack
+from segline.stages import pack, predict, train, tune, unpack
 from segline.tasks import segmenter
 
 CONFIG = """
@@ -115,6 +118,98 @@ def test_what_a_run_with_the_same_settings_has_made_is_copied(run, config, capsy
     runs.change(again, Predict, symmetries=1)
     predict.run(again, fold=0, split="oof")
     assert "copied" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def replaced(run, tmp_path):
+    """A copy of the trained run whose raw data were replaced after training."""
+    shutil.copytree(run.root, tmp_path / "data")
+    copy = RunFiles(tmp_path / "data/runs" / run.name)
+    predict.run(copy, fold=0, split="oof")
+    files.write_json(copy.data.summary, {"data_hash": "n", "train_hash": "new"})
+    return copy
+
+
+def test_a_net_of_other_data_is_not_kept_as_if_it_were_of_these(replaced):
+    before = {path: path.read_bytes() for path in replaced.folder.rglob("*") if path.is_file()}
+    with pytest.raises(
+        UserError, match=r"trained on other data \(training data h -> new\); fresh=1"
+    ):
+        train.run(replaced, fold=0)
+    assert {path: path.read_bytes() for path in before} == before
+    train.run(replaced, fold=0, fresh=True)
+    assert files.read_json(replaced.provenance)["data_hash"] == "n"
+    assert identity.read(replaced.fold(0)).train_hash == "new"
+    assert replaced.fold(0).model.read_bytes() != before[replaced.fold(0).model]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"train_hash": "new"}, "training data h -> new"),
+        ({"folds": 1}, "folds [0-9a-f]{16} -> [0-9a-f]{16}"),
+        ({"version": 7}, "version of the reader"),
+    ],
+)
+def test_a_checkpoint_of_other_data_is_not_gone_on_from(run, tmp_path, capsys, change, said):
+    shutil.copytree(run.root, tmp_path / "data")
+    copy = RunFiles(tmp_path / "data/runs" / run.name)
+    copy.fold(0).model.unlink()
+    if "folds" in change:
+        table = files.read_csv(copy.data.folds)
+        files.write_csv(copy.data.folds, table.assign(fold=1 - table["fold"]))
+    elif "version" in change:
+        made = raw_files.Origin(version=7, settings=copy.settings(Data), files={})
+        raw_files.remember_origin(copy.data, made)
+    else:
+        files.write_json(copy.data.summary, {"data_hash": "h"} | change)
+    shutil.rmtree(copy.folder.with_name("again"), ignore_errors=True)
+    capsys.readouterr()
+    train.run(copy, fold=0)
+    printed = " ".join(capsys.readouterr().out.split())
+    if "version" in change:
+        assert "of other data (not known which); starting anew" in printed
+    else:
+        assert re.search(rf"of other data \({said}\); starting anew", printed)
+    assert "fold 0: starting;" in printed
+
+
+def test_maps_of_other_data_are_not_made_and_not_tuned_on(replaced):
+    with pytest.raises(
+        UserError, match=r"model.keras: trained on other data .*h -> new.*held out now"
+    ):
+        predict.run(replaced, fold=0, split="oof")
+    with pytest.raises(UserError, match=r"fold_0/oof.h5: of other images or folds .*make predict"):
+        tune.run(replaced)
+
+
+def test_a_fold_of_other_data_is_not_copied(run, tmp_path, config, capsys):
+    shutil.copytree(run.root, tmp_path / "data")
+    other = RunFiles(tmp_path / "data/runs" / run.name)
+    again = runs.write(tmp_path, read.load(config), name="fresh")
+    files.write_json(again.data.summary, {"data_hash": "n", "train_hash": "new"})
+    capsys.readouterr()
+    train.run(again, fold=0)
+    assert "copied" not in capsys.readouterr().out
+    assert identity.read(other.fold(0)).train_hash == "h"
+
+
+def test_what_is_made_of_the_same_is_kept_whatever_its_time(run, tmp_path, capsys):
+    shutil.copytree(run.root, tmp_path / "data")
+    copy = RunFiles(tmp_path / "data/runs" / run.name)
+    predict.run(copy, fold=0, split="oof")
+    before = copy.fold(0).model.read_bytes(), copy.fold(0).maps("oof").read_bytes()
+    for path in (copy.fold(0).model, copy.fold(0).maps("oof")):
+        os.utime(path, ns=(1, 1))
+    copy.fold(0).last.unlink()
+    capsys.readouterr()
+    train.run(copy, fold=0)
+    predict.run(copy, fold=0, split="oof")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "is trained with these settings on this data" in printed
+    assert "oof.h5 is of this net, these settings and images" in printed
+    assert (copy.fold(0).model.read_bytes(), copy.fold(0).maps("oof").read_bytes()) == before
+    assert copy.fold(0).model.stat().st_mtime_ns > copy.data.images.stat().st_mtime_ns
 
 
 def test_a_packed_run_has_weights_figures_and_a_card(run, packed):

@@ -271,3 +271,21 @@ def test_pictures_of_odd_sizes_do_not_stop_the_others(folder):
     (folder / "in/huge.png").write_bytes(huge)
     assert run(folder) == segment.LEFT_OUT
     assert counts(folder) == {"a.png": 2, "dot.png": 0, "strip.png": 0}
+
+
+@pytest.mark.parametrize("name", ["a.png", "a_outlines.png", "objects.csv"])
+def test_what_somebody_else_has_put_there_is_not_replaced(folder, name):
+    (folder / "out").mkdir()
+    (folder / "out" / name).write_bytes(b"by hand")
+    with pytest.raises(UserError, match=f"out/{name}: there already, and not made by segment"):
+        run(folder)
+    assert [path.name for path in (folder / "out").iterdir()] == [name]
+    assert (folder / "out" / name).read_bytes() == b"by hand"
+
+
+def test_its_own_results_are_replaced_beside_other_files(folder):
+    (folder / "out").mkdir()
+    (folder / "out/notes.txt").write_text("by hand")
+    for _ in range(2):
+        assert run(folder) == 0
+    assert (folder / "out/notes.txt").read_text() == "by hand"

@@ -1,3 +1,5 @@
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from segline.config import read, stages
 from segline.config.places import RunFiles
 from segline.config.stages import RunStage, TrainStage, TuneStage
 from segline.config.tables import Data, Predict
+from segline.data import raw_files
 from segline.stages import data, settings
 
 CONFIG = """
@@ -69,7 +72,7 @@ def test_run_mk_has_what_make_must_know(config):
     assert found["judged_oof"] == "data/runs/mine/fold_0/oof.h5 data/runs/mine/fold_2/oof.h5"
     assert found["images_csv"] == "data/interim/cells/images.csv"
     assert found["train_settings"] == "data/runs/mine/params/train.json"
-    assert (found["fitted"], found["start"], found["raw_changed"]) == ("", "", "")
+    assert (found["fitted"], found["start"], found["data_changed"]) == ("", "", "")
     settings.run(RUN, config, settings="tune.second_stage=true")
     assert variables()["fitted"] == "data/runs/mine/second.h5"
 
@@ -174,13 +177,19 @@ def test_the_net_that_a_run_starts_from(config):
         settings.run(RUN, config, settings="model.weights=frist")
 
 
-def test_a_generator_fills_the_projects_own_raw_folder_alone(config):
+def test_a_generator_fills_a_folder_of_its_own(config):
     settings.run(RUN, config, settings="data.generate=demo")
     assert variables()["generate"] == "demo"
-    assert variables()["generated"] == "data/raw/cells/stage1_solution.csv"
+    assert variables()["generated"] == "data/generated/demo/stage1_solution.csv"
+    assert RUN.raw.read_text() == "data/generated/demo\n"
+    settings.run(RUN, config, settings="data.generate=demo", raw=Path("data/generated/demo"))
+    assert variables()["generate"] == "demo"
     RAW.mkdir()
     settings.run(RUN, config, settings="data.generate=demo", raw=RAW)
     assert (variables()["generate"], variables()["generated"]) == ("", "")
+    files.write_text(Path("data/raw/cells/stage1_train.zip"), "the user's")
+    settings.run(RUN, config, settings="data.generate=demo")
+    assert (variables()["generate"], RUN.raw.read_text()) == ("", "data/raw/cells\n")
 
 
 def test_a_raw_folder_that_does_not_exist_is_refused(config):
@@ -189,25 +198,120 @@ def test_a_raw_folder_that_does_not_exist_is_refused(config):
     assert not RUN.makefile.exists()
 
 
+@pytest.mark.parametrize("where", ["data/interim/cells", "data/interim/cells/images", "data", "."])
+def test_raw_files_in_or_around_the_folder_that_is_filled_are_refused(config, where):
+    Path(where).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(UserError, match=f"raw={where}: make data writes into data/interim/cells"):
+        settings.run(RUN, config, raw=Path(where))
+
+
+def test_a_touched_file_is_read_once_and_nothing_is_stale(config, raw, monkeypatch):
+    settings.run(RUN, config, raw=raw)
+    data.run(RUN)
+    for path in raw.rglob("*"):
+        os.utime(path, ns=(1, 1))
+    settings.run(RUN, config)
+    assert variables()["data_changed"] == ""
+    monkeypatch.setattr(raw_files, "sha256", lambda path: pytest.fail(f"{path} is read again"))
+    settings.run(RUN, config)
+    assert variables()["data_changed"] == ""
+
+
+def test_another_copy_of_the_raw_files_is_the_same_and_remembered(config, raw):
+    settings.run(RUN, config, raw=raw)
+    data.run(RUN)
+    shutil.copytree(raw, "a copy")
+    shutil.rmtree(raw)
+    settings.run(RUN, config, raw=Path("a copy"))
+    assert variables()["data_changed"] == ""
+    settings.run(RUN, config)
+    assert RUN.raw.read_text() == "a copy\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda raw: (raw / "masks/a.png").write_bytes(b"other"), "masks/a.png changed"),
+        (lambda raw: (raw / "masks/a.png").unlink(), "masks/a.png changed"),
+        (lambda raw: (raw / "masks/z.png").write_bytes(b"new"), "masks/z.png changed"),
+    ],
+)
+def test_another_content_is_noticed_and_named(config, raw, change, said):
+    settings.run(RUN, config, raw=raw)
+    data.run(RUN)
+    times = (raw / "masks/a.png").stat()
+    change(raw)
+    if (raw / "masks/a.png").exists():
+        os.utime(raw / "masks/a.png", ns=(times.st_atime_ns, times.st_mtime_ns))
+    settings.run(RUN, config)
+    assert variables()["data_changed"] == "1"
+    assert raw_files.changes(raw, RUN.data, RUN.settings(Data)) == f"my raw: {said}"
+
+
+def test_a_new_version_of_the_reader_makes_the_data_again_and_says_so(
+    config, raw, monkeypatch, capsys
+):
+    settings.run(RUN, config, raw=raw)
+    data.run(RUN)
+    before = RUN.data.images.stat().st_mtime_ns
+    monkeypatch.setattr(raw_files, "DATA_VERSION", raw_files.DATA_VERSION + 1)
+    settings.run(RUN, config)
+    assert variables()["data_changed"] == "1"
+    data.run(RUN)
+    assert "reads raw files otherwise" in " ".join(capsys.readouterr().out.split())
+    assert RUN.data.images.stat().st_mtime_ns > before
+    settings.run(RUN, config)
+    assert variables()["data_changed"] == ""
+
+
+def test_data_that_come_out_as_they_were_make_nothing_stale(config, raw):
+    settings.run(RUN, config, raw=raw)
+    data.run(RUN)
+    before = RUN.data.images.stat().st_mtime_ns
+    (raw / "notes.txt").write_text("not read")
+    settings.run(RUN, config)
+    data.run(RUN)
+    assert RUN.data.images.stat().st_mtime_ns == before
+    image = files.read_image(raw / "images/a.png")
+    files.write_image(raw / "images/a.png", 255 - image)
+    data.run(RUN)
+    assert RUN.data.images.stat().st_mtime_ns > before
+
+
+def test_strict_is_remembered_as_raw_is(config, raw):
+    (raw / "masks/b.png").unlink()
+    settings.run(RUN, config, raw=raw, strict="0")
+    data.run(RUN)
+    for given in ({}, {"strict": "0"}):
+        settings.run(RUN, config, **given)
+        assert RUN.settings(Data).strict is False
+        assert variables()["data_changed"] == ""
+    settings.run(RUN, config, strict="1")
+    assert variables()["data_changed"] == "1"
+    with pytest.raises(UserError, match="strict=no: expected 0 or 1"):
+        settings.run(RUN, config, strict="no")
+
+
 def test_a_change_in_a_remembered_raw_folder_is_noticed(config, raw):
     settings.run(RUN, config, raw=raw)
     assert RUN.raw.read_text() == "my raw\n"
     data.run(RUN)
     settings.run(RUN, config)
     assert RUN.raw.read_text() == "my raw\n"
-    assert variables()["raw_changed"] == ""
-    (raw / "masks/a.png").touch()
+    assert variables()["data_changed"] == ""
+    mask = files.read_image(raw / "masks/a.png")[..., 0]
+    files.write_image(raw / "masks/a.png", mask[::-1])
     settings.run(RUN, config)
-    assert "raw_changed := 1\n" in RUN.makefile.read_text()
+    assert "data_changed := 1\n" in RUN.makefile.read_text()
     data.run(RUN)
     settings.run(RUN, config)
-    assert variables()["raw_changed"] == ""
+    assert variables()["data_changed"] == ""
 
 
 def test_a_folder_that_failed_to_be_read_is_not_remembered(config, raw):
     (raw / "masks/b.png").unlink()
     settings.run(RUN, config, raw=raw)
-    with pytest.raises(UserError, match=r"1 images without mask \(first my raw/images/b.png\); an"):
+    with pytest.raises(UserError, match="b: image without mask: my raw/images/b.png"):
         data.run(RUN)
     settings.run(RUN, config)
     assert RUN.raw.read_text() == "data/raw/cells\n"

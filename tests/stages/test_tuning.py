@@ -22,6 +22,7 @@ from segline.tasks import instances
 
 N_IMAGES, SIZE = 16, 72
 TUNE = {
+    "second_stage": True,
     "seed_threshold": [0.3, 0.5, 0.7],
     "foreground_threshold": [0.4, 0.6],
     "min_size_px": [5],

@@ -7,9 +7,12 @@ A file is written beside its destination, flushed to disk and renamed over it, s
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +139,7 @@ def read_csv(path: Path | str, columns: tuple[str, ...] = (), **options: Any) ->
         raise UserError(f"{path}: not a readable CSV ({error.strerror or error})") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a readable CSV ({error})".replace("\n", " ")) from None
+    _check_fields(table, path)
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise UserError(
@@ -148,6 +152,33 @@ def read_csv(path: Path | str, columns: tuple[str, ...] = (), **options: Any) ->
 def texts(table: pd.DataFrame, column: str) -> list[str]:
     """A column of text as Python's strings; iterating over the column itself is twenty times slower."""
     return table[column].to_numpy(object).tolist()
+
+
+def _check_fields(table: pd.DataFrame, path: Path | str) -> None:
+    """Refuse rows of more or fewer fields than the header, which pandas shifts or fills in silence.
+
+    More in a later row than in the first it refuses by itself.
+    """
+    header = ",".join(map(str, table.columns))
+    if len(table) and not isinstance(table.index, pd.RangeIndex):
+        raise UserError(
+            f"{path}: its rows have more fields than its header ({header}); "
+            f"first row {','.join(map(str, [*np.atleast_1d(table.index[0]), *table.iloc[0]]))}"
+        )
+    data = Path(path).read_bytes()
+    if data.count(b",") != (len(table) + 1) * (table.shape[1] - 1):  # or some are inside quotes
+        _check_rows(data.decode(errors="replace"), table.shape[1], f"{path}, line")
+
+
+def _check_rows(text: str, n_fields: int, where: str) -> None:
+    csv.field_size_limit(sys.maxsize)  # a text of run lengths may be long
+    rows = csv.reader(io.StringIO(text, newline=""))
+    for row in rows:
+        if row and len(row) < n_fields:
+            shown = ",".join(row)[:60]
+            raise UserError(
+                f"{where} {rows.line_num}: {len(row)} of {n_fields} fields ({shown}); is it complete?"
+            )
 
 
 def write_image(path: Path | str, image: np.ndarray) -> None:

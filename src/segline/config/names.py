@@ -15,6 +15,9 @@ SEMANTIC = {
     "rle_csv": "segline.data.layouts.rle_csv",
 }
 
+# Kinds of pictures of objects, as data.modality tells them.
+MODALITIES = ("fluorescence", "tissue_purple", "tissue_light", "brightfield")
+
 # What `data.generate` makes, and the raw layout of each; synthetic.dsb2018 and synthetic.jobs write them.
 GENERATED = {
     "demo": "dsb2018",

@@ -1,6 +1,7 @@
 """Where everything lies: the only place that knows what a run's and a data set's folder hold.
 
 data/raw/<dataset>/         raw files        data/raw/<dataset>.path   or where yours are
+data/generated/<name>/      raw files that a config generates
 data/interim/<dataset>/     `DataFiles`
 data/runs/<run>/            `RunFiles`
 data/pretrained/<config>/   `ShippedFiles`
@@ -15,11 +16,13 @@ from typing import Literal, TypeVar
 
 from segline.base.errors import UserError
 from segline.config import stages
-from segline.config.stages import RunStage
+from segline.config.stages import RunStage, TuneStage
 from segline.config.tables import Data, Table
 
 Split = Literal["oof", "test"]  # maps of held-out images, and of test images
 Stage = TypeVar("Stage", bound=Table)
+GENERATED_MARK = ".generated"  # a file in a folder of generated raw files
+SEGMENTED_MARK = ".segmented"  # a file beside the results of `segment`: their names
 PRETRAINED = "-pretrained"  # ends the name of a run made from shipped weights
 
 
@@ -55,12 +58,17 @@ class DataFiles:
         return self.folder / "problems.csv"
 
     @property
+    def faults(self) -> Path:
+        """What a raw folder was refused for, in the form of `problems`."""
+        return self.folder / "faults.csv"
+
+    @property
     def summary(self) -> Path:
         return self.folder / "summary.json"
 
     @property
     def raw_listing(self) -> Path:
-        """The raw files that the data set was read from, with sizes and times."""
+        """What the data set was read from: `data.raw_files.Origin`."""
         return self.folder / "raw.json"
 
 
@@ -78,6 +86,11 @@ class FoldFiles:
     def settings(self) -> Path:
         """`TrainedStage` of the model."""
         return self.folder / "model.json"
+
+    @property
+    def trained_on(self) -> Path:
+        """`data.identity.Identity` of what the model was trained on."""
+        return self.folder / "trained_on.json"
 
     @property
     def history(self) -> Path:
@@ -201,7 +214,10 @@ class RunFiles:
 
     @property
     def second_if_fitted(self) -> Path | None:
-        return self.second if self.second.exists() else None
+        """The second stage, if the settings want one; one of earlier settings is not looked at."""
+        is_shipped = not self.params(TuneStage).exists()
+        is_wanted = is_shipped or self.settings(TuneStage).second_stage
+        return self.second if is_wanted and self.second.exists() else None
 
 
 @dataclass(frozen=True)

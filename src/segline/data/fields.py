@@ -14,7 +14,7 @@ matched by chance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -58,10 +58,16 @@ def borders(image: np.ndarray) -> Borders:
     return {side: x[:N_LINES].copy() for side, x in zip(SIDES, lines, strict=True)}
 
 
-def assign(tiles: Sequence[Borders], *, joined: Iterable[tuple[int, int]] = ()) -> np.ndarray:
+def assign(
+    tiles: Sequence[Borders],
+    *,
+    joined: Iterable[tuple[int, int]] = (),
+    whole: Collection[int] = (),
+) -> np.ndarray:
     """Give every image the number of its group, (n,) int64, counted from 0 by first member.
 
-    `joined` holds pairs known to belong together, copies for example. No group has more than
+    `joined` holds pairs known to belong together, copies for example, `whole` images that are known to be
+    no tiles. No group has more than
     `MAX_GROUP` images: a join that would exceed it is refused, and joins come best first. Sizes
     with more than `MAX_POOL` images are not compared.
     """
@@ -70,6 +76,8 @@ def assign(tiles: Sequence[Borders], *, joined: Iterable[tuple[int, int]] = ()) 
         union.join([first, second])
     pools: dict[tuple, list[int]] = {}
     for index, tile in enumerate(tiles):
+        if index in whole:
+            continue
         pools.setdefault((tile["left"].shape, tile["top"].shape), []).append(index)
     for members in pools.values():
         if 2 <= len(members) <= MAX_POOL:
@@ -112,7 +120,8 @@ def _evidence(ends: np.ndarray, starts: np.ndarray, rivals: int) -> np.ndarray:
     of the Gaussian residual to the one of the `rivals`-th best partner; many coefficients of one
     band count less than independent ones would. -inf on the diagonal and where levels differ.
     """
-    first, second = _profile(ends), _profile(starts)
+    n_channels = 1 if _is_grey(ends) and _is_grey(starts) else 3
+    first, second = _profile(ends, n_channels), _profile(starts, n_channels)
     n = len(first)
     rivals = min(rivals, n - 1)
     total = np.zeros((n, n), np.float32)
@@ -137,11 +146,13 @@ def _residual(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.maximum(squares, 0) / max(a.shape[1], 1)
 
 
-def _profile(lines: np.ndarray) -> np.ndarray:
-    """DCT along each edge, (n, up to 96, channels), half a pixel outside; one channel if grey."""
-    values = lines[:, :2].astype(np.float32)
-    if (lines == lines[..., :1]).all():
-        values = values[..., :1]
+def _is_grey(lines: np.ndarray) -> bool:
+    return bool((lines == lines[..., :1]).all())
+
+
+def _profile(lines: np.ndarray, n_channels: int) -> np.ndarray:
+    """DCT along each edge, (n, up to 96, n_channels), half a pixel outside."""
+    values = lines[:, :2, ..., :n_channels].astype(np.float32)
     outside = values[:, 0] + 0.5 * (values[:, 0] - values[:, 1])
     return dct(outside, axis=1, norm="ortho")[:, : BANDS[-1][1]]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-NAMES = ("fluorescence", "tissue_purple", "tissue_light", "brightfield")
 CHANNELS = "channels"
 
 # Measured on the 729 images of stage 1, the nearest image on either side in brackets.
@@ -15,7 +14,7 @@ GROUND_PERCENTILE = 85.0  # pixels brighter than this count as empty background
 
 
 def modality(image: np.ndarray) -> str:
-    """Name the modality of an image (H, W, 3) uint8 RGB: one of `NAMES`.
+    """Name the modality of an image (H, W, 3) uint8 RGB: one of `config.names.MODALITIES`.
 
     A dark picture is fluorescence. A bright one without colour is brightfield (dark nuclei on
     white); with colour it is stained tissue, `tissue_light` if its brightest part is white or

@@ -1,51 +1,168 @@
-"""Where a data set's raw files lie, and whether they are those that it was read from."""
+"""Where a data set's raw files lie, and whether it is still what would be made of them.
+
+The content of the files decides, not their times: a file whose size and time are those listed is trusted,
+any other is read once and compared by its hash. So a fresh mount or another copy rebuilds nothing.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from segline.base.checksums import sha256
 from segline.base.errors import UserError
-from segline.base.files import read_json, write_text_if_changed
+from segline.base.files import to_json, write_text, write_text_if_changed
+from segline.config import stages
+from segline.config.places import DataFiles
+from segline.config.tables import Data, Table
+
+# Of what `make data` makes of given raw files and settings: raise it whenever that changes.
+DATA_VERSION = 1
+SHOWN = 3  # changed files in a message
 
 
-def folder(root: Path, dataset: str, given: Path | None = None) -> tuple[Path, bool]:
-    """The folder of raw files, and whether it is the project's own, which may be filled.
+class Entry(NamedTuple):
+    """One raw file: its bytes, the time of its last change in ns, the SHA-256 of its content."""
 
-    That is the one given now or remembered; else data/raw/<dataset>, which a download or a generator
-    fills. UserError if the one given is not there.
+    size: int
+    time: int
+    hash: str
+
+
+class Origin(Table):
+    """What a data set was made from (raw.json)."""
+
+    version: int
+    settings: Data
+    files: dict[str, Entry]
+
+
+def folder(root: Path, data: Data, given: Path | None = None) -> tuple[Path, str]:
+    """The folder of raw files, and what is generated into it, if anything.
+
+    It is the one given now or remembered; else data/raw/<dataset>, which a download fills, or where that
+    is empty and the config generates data, the folder of that generated set alone. UserError if the one
+    given is not there.
     """
-    own, record = root / "raw" / dataset, _record(root, dataset)
+    own, record = root / "raw" / data.dataset, _record(root, data.dataset)
+    made = _generated(root, data.generate) if data.generate else None
+    if given is not None and made and given.resolve() == made.resolve():
+        return made, data.generate
     if given is not None and not given.is_dir():
         raise UserError(f"raw={given}: no such folder; give the one that holds the raw files")
     if given is None and record.exists():
         given = Path(record.read_text().rstrip("\n"))
-    return (own, True) if given is None or given == own else (given, False)
+    if given is None and made and not any(_names(own)):
+        return made, data.generate
+    return given or own, ""
 
 
-def remember(root: Path, dataset: str, raw: Path) -> None:
+def remember(root: Path, data: Data, raw: Path) -> None:
     """Keep the folder that a data set was read from, unless it is the project's own."""
-    if raw != root / "raw" / dataset:
-        write_text_if_changed(_record(root, dataset), f"{raw}\n")
+    if raw == _generated(root, data.generate) or raw == root / "raw" / data.dataset:
+        _record(root, data.dataset).unlink(missing_ok=True)
+    else:
+        write_text_if_changed(_record(root, data.dataset), f"{raw}\n")
+
+
+def refuse_overlap(raw: Path, data: DataFiles) -> None:
+    """Refuse raw files inside the folder that `make data` fills, or around it."""
+    ours, theirs = data.folder.resolve(), raw.resolve()
+    if ours == theirs or ours in theirs.parents or theirs in ours.parents:
+        raise UserError(
+            f"raw={raw}: make data writes into {data.folder}, and nothing is written into a folder of raw "
+            f"files; give one that neither holds it nor lies in it"
+        )
 
 
 def _record(root: Path, dataset: str) -> Path:
     return root / "raw" / f"{dataset}.path"
 
 
-def listing(raw: Path) -> dict[str, Any]:
-    """Size in bytes and time of change in ns of every file below a folder, by its path from there."""
-    found = {}
-    for place, folders, names in os.walk(raw):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(place, name)
-            status = path.stat()
-            found[path.relative_to(raw).as_posix()] = [status.st_size, status.st_mtime_ns]
-    return found
+def _generated(root: Path, name: str) -> Path:
+    return root / "generated" / name
 
 
-def changed(raw: Path, path: Path) -> bool:
-    """Whether the files of `raw` are others than those listed at `path`; not so where either is gone."""
-    return raw.is_dir() and path.exists() and listing(raw) != read_json(path)
+def origin(raw: Path, data: DataFiles, settings: Data) -> Origin:
+    """What would be read of `raw` now."""
+    known = made_from(data)
+    files = _listed(raw, known.files if known else {})
+    return Origin(version=DATA_VERSION, settings=settings, files=files)
+
+
+def remember_origin(data: DataFiles, found: Origin) -> None:
+    write_text(data.raw_listing, to_json(found.model_dump(mode="json")))
+
+
+def made_from(data: DataFiles) -> Origin | None:
+    """What a data set was made from; None if nobody can tell."""
+    try:
+        return stages.read(data.raw_listing, Origin)
+    except UserError:
+        return None
+
+
+def changes(raw: Path, data: DataFiles, settings: Data) -> str:
+    """In words, what has changed since a data set was read; '' if nothing has or nobody can tell.
+
+    Files that were touched and hold what they held are listed again with their new times.
+    """
+    old = made_from(data)
+    if not data.images.exists() or not raw.is_dir():
+        return ""
+    if old is None:
+        return "it is not known what it was read from"
+    if old.version != DATA_VERSION:
+        return f"this version reads raw files otherwise (data version {old.version}, now {DATA_VERSION})"
+    new = origin(raw, data, settings)
+    differing = sorted(
+        name for name in old.files.keys() | new.files.keys() if _hash(old, name) != _hash(new, name)
+    )
+    if differing:
+        more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+        return f"{raw}: {', '.join(differing[:SHOWN])}{more} changed"
+    if old.settings != settings:
+        return "its settings changed"
+    if old != new:
+        remember_origin(data, new)
+    return ""
+
+
+def _hash(found: Origin, name: str) -> str:
+    return found.files[name].hash if name in found.files else ""
+
+
+def _listed(raw: Path, known: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Every file below `raw` by its path from there; those as in `known` keep its hash unread."""
+    return {name: _entry(raw / name, known.get(name)) for name in _names(raw)}
+
+
+def _entry(path: Path, known: Entry | None) -> Entry:
+    """One that cannot be read is listed so: who needs it says more."""
+    try:
+        status = path.stat()
+        if known and (known.size, known.time) == (status.st_size, status.st_mtime_ns):
+            return known
+        return Entry(status.st_size, status.st_mtime_ns, sha256(path))
+    except OSError as error:
+        return Entry(-1, 0, str(error.strerror))
+
+
+def _names(raw: Path) -> list[str]:
+    """Paths of all files below `raw`, sorted, but hidden ones; a folder behind links counts once."""
+    found, seen = [], set()
+    for place, folders, names in os.walk(raw, followlinks=True):
+        real = Path(place).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(place, name).relative_to(raw).as_posix()
+            for name in names
+            if not name.startswith(".")
+        ]
+    return sorted(found)

@@ -56,7 +56,7 @@ def check(rows: Sequence[dict], problems: Sequence[Problem], raw: Path) -> list[
     constant = [problem.image_id for problem in problems if problem.kind == CONSTANT]
     for split in ("train", "test"):
         ids = [row["image_id"] for row in rows if row["split"] == split]
-        if (split == "train" and not ids) or (ids and set(ids) <= set(constant)):
+        if constant and ((split == "train" and not ids) or (ids and set(ids) <= set(constant))):
             raise UserError(
                 f"{raw}: every {split} image is constant (first {constant[0]}); export the pictures again"
             )

@@ -10,15 +10,26 @@ MOST = 4  # channels that OpenCV averages at once
 
 
 def smooth(array: np.ndarray, shape: Shape) -> np.ndarray:
-    """(H, W, C) uint8 or float32 at `shape`: averaged over areas where it shrinks, else linear.
+    """(H, W, C) uint8 or float32 at `shape`: averaged over areas along a side that shrinks, else linear.
+
+    OpenCV's INTER_AREA averages only where both sides shrink, so that sides of two kinds take two steps,
+    the shrinking one first, in float32.
 
     >>> smooth(np.array([[[0.0], [1.0]]], np.float32), (1, 4))[0, :, 0].tolist()
     [0.0, 0.25, 0.75, 1.0]
     """
     if array.shape[:2] == tuple(shape):
         return array
-    shrinks = shape[0] * shape[1] < array.shape[0] * array.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    smaller = (min(shape[0], array.shape[0]), min(shape[1], array.shape[1]))
+    if smaller in (tuple(shape), array.shape[:2]):
+        how = cv2.INTER_AREA if smaller == tuple(shape) else cv2.INTER_LINEAR
+        return _resized(array, shape, how)
+    averaged = _resized(array.astype(np.float32), smaller, cv2.INTER_AREA)
+    found = _resized(averaged, shape, cv2.INTER_LINEAR)
+    return np.rint(found).astype(np.uint8) if array.dtype == np.uint8 else found
+
+
+def _resized(array: np.ndarray, shape: Shape, how: int) -> np.ndarray:
     parts = [
         cv2.resize(array[..., first : first + MOST], (shape[1], shape[0]), interpolation=how)
         for first in range(0, array.shape[2], MOST)

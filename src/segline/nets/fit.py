@@ -23,6 +23,7 @@ from segline.config import stages
 from segline.config.places import FoldFiles
 from segline.config.stages import TrainedStage, TrainStage
 from segline.config.tables import Fitting
+from segline.data.identity import Identity
 from segline.nets import batches, checkpoint, compiled, losses, record, validate, weights_file
 from segline.nets.epoch_end import EpochEnd, NothingLearnt
 from segline.nets.progress import EpochProgress
@@ -44,6 +45,7 @@ class Fold:
     fitting: Sampler
     held_out: Sampler
     files: FoldFiles
+    data: Identity
     start: Path | None = None  # the net whose weights are the first
     start_hash: str | None = None
 
@@ -57,7 +59,11 @@ def fit(fold: Fold, precision: str, *, threads: int) -> None:
     model = compiled.net(fold.settings, precision, fold=fold.number)
     speed = compiled.images_per_second(model, first_batch(fold))
     trained = fold.trained(precision)
-    identity = trained.model_dump(mode="json") | {"fold": fold.number, "draws": streams.VERSION}
+    identity = trained.model_dump(mode="json") | {
+        "fold": fold.number,
+        "draws": streams.VERSION,
+        "data": fold.data.model_dump(mode="json"),
+    }
     made = record.resumed(model, fold.files.last, identity)
     if fold.start and record.is_new(made):
         new = weights_file.start_from(model, fold.start)
@@ -252,6 +258,7 @@ def _write_model(model: keras.Model, fold: Fold, trained: TrainedStage, made: Re
         model.optimizer.finalize_variable_values(model.trainable_variables)
     weights_file.round_kernels(model)
     write_text(fold.files.settings, stages.text(trained))
+    write_text(fold.files.trained_on, stages.text(fold.data))
     with replacing(fold.files.model) as temporary:
         compiled.inference_model(model).save(temporary)
     epoch = made["best_epoch" if is_best else "epoch"]

@@ -8,6 +8,9 @@ from typing import Any
 
 import keras
 
+from segline.base.console import console
+from segline.data import identity
+from segline.data.identity import Identity
 from segline.nets import checkpoint
 from segline.nets.schedules import epochs_since_best
 
@@ -31,6 +34,7 @@ def resumed(model: keras.Model, path: Path, settings: dict[str, Any]) -> Record:
         return fresh
     state = checkpoint.load(path)
     if state.record["settings"] != settings:
+        console.print(f"{path}: of {_changes(state.record['settings'], settings)}; starting anew")
         return fresh
     checkpoint.restore(model, state)
     return NEW_EPOCH | state.record
@@ -58,6 +62,15 @@ def reached(record: Record) -> str:
     """
     epoch, step = record["epoch"], record["step"]
     return f"step {step} of epoch {epoch + 1}" if step else f"epoch {epoch}"
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """In words, what has changed between the settings of two records."""
+    if old.get("data") != new.get("data"):
+        then, now = (Identity.model_validate(each.get("data", {})) for each in (old, new))
+        return f"other data ({identity.differences(then, now) or 'not known which'})"
+    differing = [key for key in new if old.get(key) != new[key]]
+    return f"other settings ({', '.join(differing)})"
 
 
 def validation_losses(record: Record) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -13,11 +14,29 @@ from segline.base.files import replacing, store_array
 from segline.masks.targets import Channel
 
 
-def write(path: Path, maps: Iterable[tuple[str, np.ndarray]]) -> None:
+class Origin(NamedTuple):
+    """What maps were made from: hashes of the net, of the settings and of the images; '' if not known."""
+
+    model: str = ""
+    settings: str = ""
+    images: str = ""
+
+
+UNKNOWN = Origin()
+
+
+def write(path: Path, maps: Iterable[tuple[str, np.ndarray]], origin: Origin = UNKNOWN) -> None:
     """Write (image_id, probabilities (H, W, n_outputs) in 0..1) pairs, rounded to 1/255."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(origin._asdict())
         for image_id, probs in maps:
             store_array(file, image_id, rounded(probs))
+
+
+def origin(path: Path) -> Origin:
+    """What the maps of a file were made from."""
+    with _opened(path) as file:
+        return Origin(**{name: str(file.attrs.get(name, "")) for name in Origin._fields})
 
 
 def rounded(probs: np.ndarray) -> np.ndarray:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from segline.base.errors import UserError
 from segline.config.places import DataFiles
+from segline.data import identity
 from segline.data.tables import read_folds, read_images
 from segline.objects import maps
 
@@ -16,10 +18,14 @@ from segline.objects import maps
 def read(data: DataFiles, oof: Sequence[Path]) -> pd.DataFrame:
     """The training rows that the files `oof` hold maps of, with columns `fold` and `oof`.
 
-    `oof` lists an image's files: one, or for a blend of runs several.
+    `oof` lists an image's files: one, or for a blend of runs several. UserError for maps of other data.
     """
     files_of: dict[str, list[Path]] = {}
     for path in oof:
+        if maps.origin(path).images not in ("", identity.held_out(data)):
+            raise UserError(
+                f"{path}: of other images or folds than those of {data.folder}; make predict makes it again"
+            )
         for image_id in maps.ids(path):
             files_of.setdefault(image_id, []).append(path)
     train = read_folds(read_images(data.images), data.folds)

@@ -125,9 +125,19 @@ class ClassTeacher:
         return self._weight(*self._seen(truth))
 
     def _seen(self, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Masks (S, S, K - 1) of the foreground classes, and where the class is known (S, S)."""
-        masks = class_images.masks(truth, self.classes)
-        return masks, class_images.known(truth, self.classes)
+        """Masks (S, S, K - 1) of the foreground classes, and where the class is known (S, S).
+
+        ValueError for labels of other classes, as an extra data set may have them.
+        """
+        known = class_images.known(truth, self.classes)
+        n_labels = len(self.classes) if self.classes.exclusive else 2 ** (len(self.classes) - 1)
+        outside = known & ((truth < 0) | (truth >= n_labels))
+        if outside.any():
+            raise ValueError(
+                f"label {truth[outside][0]} at {class_images.first_pixel(outside)} of an image is outside "
+                f"0..{n_labels - 1}; all data sets trained on have the same data.classes"
+            )
+        return class_images.masks(truth, self.classes), known
 
     def _weight(self, masks: np.ndarray, known: np.ndarray) -> np.ndarray:
         background, *others = self.class_weights.astype(np.float32)

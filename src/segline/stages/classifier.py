@@ -9,6 +9,7 @@ from segline.config import claims, stages
 from segline.config.places import RunFiles
 from segline.config.stages import ClassifierStage, RegionsStage, TrainedStage
 from segline.config.tables import Predict
+from segline.data import identity
 from segline.data.tables import read_folds, read_images
 from segline.nets import predict
 from segline.nets.fit_classifier import class_counts, examples, fit_classifier
@@ -18,6 +19,7 @@ from segline.samples.fold import fitted_on
 @claims.makes(lambda run, fold: run.fold(fold).classifier)
 def run(run: RunFiles, fold: int) -> None:
     """Train the classifier of regions of one fold (two stages)."""
+    identity.check(run, fold)
     settings, files = run.settings(RegionsStage), run.fold(fold)
     trained = stages.read(files.settings, TrainedStage).train
     table = read_folds(read_images(run.data.images), run.data.folds)

@@ -10,6 +10,7 @@ from segline.base.files import read_json, write_csv, write_json
 from segline.config import claims
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
+from segline.data import identity
 from segline.data.tables import data_hash
 from segline.objects import out_of_fold, thresholds
 
@@ -24,10 +25,12 @@ def run(run: RunFiles) -> None:
     decoders = task.decoders(run.thresholds, run.second_if_fitted)
     rows, summary = task.scored(table, parts, decoders)
     write_csv(run.scores, rows)
-    folds = _folds(table)
+    folds, known = _folds(table), identity.of(run)
     summary |= {
         "dataset": run.data.folder.name,
         "data_hash": data_hash(run.data),
+        "train_hash": known.train_hash,
+        "folds_hash": known.folds_hash,
         "folds": folds,
     }
     write_json(run.cv, summary)

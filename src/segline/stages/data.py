@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,19 +20,23 @@ from rich.progress import track
 from segline.base import files, leftovers
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.config import claims
+from segline.config import claims, stages
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data import (
     companions,
-    fields,
+    faults,
+    groups,
+    identity,
     label_checks,
     raw_files,
     semantic_checks,
     sources,
     summary,
 )
+from segline.data.groups import Looks
 from segline.data.layouts import (
+    Key,
     ObjectSource,
     Problem,
     Reading,
@@ -54,10 +59,9 @@ Examined = tuple[Record, dict | None]  # a record and its row; None if it cannot
 
 def _is_fresh(run: RunFiles) -> bool:
     """Whether Make would not call this stage."""
-    images, settings, listing = run.data.images, run.data.settings, run.data.raw_listing
     raw = Path(run.raw.read_text().rstrip("\n"))
-    made = files.is_newer(images, settings) and listing.exists()
-    return made and not raw_files.changed(raw, listing)
+    settings = stages.read(run.data.settings, Data)
+    return run.data.images.exists() and not raw_files.changes(raw, run.data, settings)
 
 
 @claims.makes_data(_is_fresh)
@@ -67,13 +71,18 @@ def run(run: RunFiles) -> None:
     The folder they were read from is remembered, and what was in it.
     """
     raw = Path(run.raw.read_text().rstrip("\n"))
-    listing = raw_files.listing(raw)  # before reading: what changes meanwhile is read again
+    settings = stages.read(run.data.settings, Data)
+    changes = raw_files.changes(raw, run.data, settings)
+    if changes:
+        console.print(f"{run.data.folder} is made again: {changes}")
+    origin = raw_files.origin(raw, run.data, settings)  # what changes meanwhile is read again
 
     def remember() -> None:
-        files.write_json(run.data.raw_listing, listing)
-        raw_files.remember(run.root, run.data.folder.name, raw)
+        raw_files.remember_origin(run.data, origin)
+        raw_files.remember(run.root, settings, raw)
 
-    ingest(raw, run.data, run.settings(Data), when_read=remember)
+    with identity.time_kept_if_same(run.data, origin):
+        ingest(raw, run.data, settings, when_read=remember)
 
 
 def ingest(
@@ -87,8 +96,8 @@ def ingest(
 
     Writes `images/`, `labels/`, the sample submission, the solution (if there is one), the list of
     problems, the summary and, last, images.csv, whose paths are relative to `root` (the current folder by
-    default). Pictures that cannot be used are listed and left out; UserError when no training picture is
-    left, and for whatever `semantic_checks` refuses, before anything is replaced.
+    default). UserError for faulty files, which are listed, or if they are left out (`strict` is off) when
+    no training picture is left; and for whatever `semantic_checks` refuses, before anything is replaced.
     """
     classes = of_data(settings)
     opened = _opened(raw, settings, classes)
@@ -97,24 +106,25 @@ def ingest(
     examine = partial(semantic_checks.examined, classes=classes) if classes else _examined
     with _replacing_pictures(data) as new:
         found = _ingest(opened, examine, new, data.folder, root or Path.cwd())
+        usable = [row["image_id"] for row in found.rows if row["split"] == "train"]
+        faults.refuse(found.problems, usable, data.faults, raw, strict=settings.strict)
         if classes:
             found.problems += semantic_checks.check(found.rows, found.problems, raw)
-        elif not any(row["split"] == "train" for row in found.rows):
-            _write_problems(data, found)
-            raise UserError(f"{raw}: no training image can be used; see {data.problems}")
-        images = _manifest(found, classes)
+        images = _manifest(found, classes, settings.n_folds)
         sample = companions.sample(opened, images, settings, classes)
         found.problems += companions.unlisted(sample, opened, images, found.problems, settings)
     companions.write(opened, data, sample)
-    _write_problems(data, found)
+    faults.write(data.problems, found.problems)
     shown = summary.summarise(
         images, found.problems, data_hash=found.data_hash(), of_objects=classes is None
     )
     if classes and isinstance(opened, SemanticSource):
         shown |= semantic_checks.summarise(found.rows, opened.classes)
+    shown["train_hash"] = found.train_hash(images)
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {data.problems}")
+    data.faults.unlink(missing_ok=True)
     files.write_json(data.summary, shown)
     when_read()  # before the set counts as made
     files.write_csv(data.images, images)
@@ -147,17 +157,20 @@ class Found:
     """What is kept of the pictures once they are written: small things only."""
 
     rows: list[dict] = field(default_factory=list)
-    borders: list[fields.Borders] = field(default_factory=list)
-    looks: list[np.ndarray] = field(default_factory=list)
+    looks: Looks = field(default_factory=Looks)
+    features: list[np.ndarray] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    pixels: dict[bytes, int] = field(default_factory=dict)  # hash of pixels -> first row with them
-    copies: list[tuple[int, int]] = field(default_factory=list)  # rows with the same pixels
     content: list[str] = field(default_factory=list)
 
     def data_hash(self) -> str:
         """16 hexadecimal digits over ids, image bytes and labels, in any order of reading."""
-        text = "\n".join(sorted(self.content))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return identity.digest(self.content)
+
+    def train_hash(self, images: pd.DataFrame) -> str:
+        """The same of training images and all that the table `images` says of them but paths."""
+        told = images[images["split"] == "train"].drop(columns=["image", "labels"])
+        rows = told.to_csv(index=False).splitlines()
+        return identity.digest([*rows, *(x for x in self.content if x.startswith("train/"))])
 
 
 def _ingest(
@@ -179,9 +192,22 @@ def _ingest(
 def _loaded(source: Source, examine: Callable[[Record], Examined]) -> Iterator[Examined]:
     with ThreadPoolExecutor(THREADS) as pool:
         keys = source.keys()
+        n_keys = Counter(key.image_id for key in keys)
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]
-            yield from pool.map(lambda key: examine(source.load(key)), batch)
+            yield from pool.map(lambda key: examine(_record(source, key, n_keys)), batch)
+
+
+def _record(source: Source, key: Key, n_keys: Counter[str]) -> Record:
+    """What the source holds under a key; refused if it cannot be read or has the id of a test image."""
+    try:
+        record = source.load(key)
+    except UserError as error:
+        record = Record(key)
+        record.refuse("cannot be read", str(error))
+    if key.split == "train" and n_keys[key.image_id] > 1:
+        record.refuse("id of a test image", "a training and a test image are called so; rename one")
+    return record
 
 
 def _examined(record: Record) -> Examined:
@@ -216,20 +242,12 @@ def _keep(found: Found, record: Record, row: dict, new: Path) -> None:
         files.write_labels(new / row["labels"], record.labels)
         digest += hashlib.sha256(record.labels.astype("<i4").tobytes()).hexdigest()
     found.content.append(f"{record.key.split}/{record.key.image_id} {digest}")
-    _note_copy(found, record)
+    copied = found.looks.add(record.image)
+    if copied is not None:
+        said = f"same pixels as {found.rows[copied]['image_id']}"
+        found.problems.append(Problem(record.key.image_id, "duplicate image", said))
     found.rows.append(row)
-    found.borders.append(fields.borders(record.image))
-    found.looks.append(sources.features(record.image))
-
-
-def _note_copy(found: Found, record: Record) -> None:
-    assert record.image is not None
-    pixels = hashlib.sha256(repr(record.image.shape).encode() + record.image.tobytes()).digest()
-    first = found.pixels.setdefault(pixels, len(found.rows))
-    if first < len(found.rows):
-        found.copies.append((first, len(found.rows)))
-        detail = f"same pixels as {found.rows[first]['image_id']}"
-        found.problems.append(Problem(record.key.image_id, "duplicate image", detail))
+    found.features.append(sources.features(record.image))
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -238,27 +256,12 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
+def _manifest(found: Found, classes: Classes | None, n_folds: int) -> pd.DataFrame:
     table = pd.DataFrame(found.rows)
     if classes:
         table["stratum"] = semantic_checks.strata(found.rows, classes)
-    if (table["group"] != "").any():  # who names groups knows better than the borders
-        table["group"] = table["group"].where(table["group"] != "", table["image_id"])
-    else:
-        members = fields.assign(found.borders, joined=found.copies)
-        table["group"] = _names(list(table["image_id"]), members)
-    table["source"] = sources.names(sources.assign(np.array(found.looks), table["group"]), table)
+    table["group"], leaks = groups.grouped(table, found.looks, n_folds=n_folds)
+    found.problems += leaks
+    table["source"] = sources.names(sources.assign(np.array(found.features), table["group"]), table)
     fixed = ("validation",) if (table["validation"] > 0).any() else ()
     return table[list(IMAGE_COLUMNS + (SEMANTIC_COLUMNS if classes else fixed))]
-
-
-def _names(image_ids: list[str], members: np.ndarray) -> list[str]:
-    """A group is called after the first of its images in alphabetical order."""
-    first: dict[int, str] = {}
-    for image_id, group in sorted(zip(image_ids, members.tolist(), strict=True)):
-        first.setdefault(group, image_id)
-    return [first[group] for group in members.tolist()]
-
-
-def _write_problems(data: DataFiles, found: Found) -> None:
-    files.write_csv(data.problems, pd.DataFrame(found.problems, columns=list(Problem._fields)))

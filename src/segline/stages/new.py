@@ -12,7 +12,7 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import replacing
 from segline.config import places, read
-from segline.config.tables import Name
+from segline.config.tables import Data, Name
 from segline.config.write import commented
 from segline.data import raw_files
 from segline.data.look.at import at
@@ -30,13 +30,13 @@ def run(name: str, raw: Path, configs: Path = CONFIGS, root: Path = ROOT) -> Non
     """
     path = configs / f"{name}.toml"
     _check(name, path, root)
-    raw_files.folder(root, name, raw)  # refuses one that is not there
+    raw_files.folder(root, Data(dataset=name), raw)  # refuses one that is not there
     guess, text = _guessed(name, raw)
     console.print(_shown(guess, raw))
     with replacing(path) as written:
         written.write_text(text, encoding="utf-8", errors="backslashreplace")
         _read_back(written, path)
-    raw_files.remember(root, name, raw)
+    raw_files.remember(root, Data(dataset=name), raw)
     console.print(f"wrote {path}; read it: each comment is a guess and why")
     console.print(f"next: make data config={name}       # reads and checks every file")
     console.print(f"      make submit config={name}     # trains, then submissions/{name}.csv")

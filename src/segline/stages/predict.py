@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import filecmp
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from rich.progress import track
 
+from segline.base.checksums import sha256
 from segline.base.console import console
 from segline.base.files import copy, read_image
 from segline.config import claims
 from segline.config.places import RunFiles, Split
 from segline.config.stages import TrainStage
 from segline.config.tables import Data, Predict
-from segline.data.tables import read_folds, read_images
+from segline.data import identity
+from segline.data.tables import data_hash, read_folds, read_images
 from segline.nets import predict
 from segline.objects import maps
 from segline.results import reuse
@@ -27,31 +28,40 @@ def run(run: RunFiles, fold: int, split: Split) -> None:
 
     Images of the modalities that the model was trained without are held out of every fold.
     """
-    if _taken_from_another_run(run, fold, split):
+    if split == "oof":
+        identity.check(run, fold)
+    files, out, origin = run.fold(fold), run.fold(fold).maps(split), _origin(run, fold, split)
+    if out.exists() and maps.origin(out) == origin:
+        out.touch()  # newer than what it was made from, of which only the time has changed
+        console.print(f"{out} is of this net, these settings and images")
         return
-    files, out = run.fold(fold), run.fold(fold).maps(split)
+    if _taken_from_another_run(run, fold, split, origin):
+        return
     table, net = read_images(run.data.images), predict.load(files)
     if split == "test":
         rows = table[table["split"] == "test"]
     else:
         train = read_folds(table, run.data.folds)
         rows = train[(train["fold"] == fold) | train["modality"].isin(net.unseen)]
-    maps.write(out, _predicted(net, rows, run.settings(Predict)))
+    maps.write(out, _predicted(net, rows, run.settings(Predict)), origin)
     console.print(f"wrote {out} ({len(rows)} images)")
 
 
-def _taken_from_another_run(run: RunFiles, fold: int, split: Split) -> bool:
+def _origin(run: RunFiles, fold: int, split: Split) -> maps.Origin:
+    """What the maps would be made from now."""
+    return maps.Origin(
+        model=sha256(run.fold(fold).model),
+        settings=sha256(run.params(Predict)),
+        images=identity.held_out(run.data) if split == "oof" else data_hash(run.data),
+    )
+
+
+def _taken_from_another_run(run: RunFiles, fold: int, split: Split, origin: maps.Origin) -> bool:
     """Copy the maps that another run made with a copy of this model and the same settings, if any."""
     ours = run.fold(fold)
     for other in reuse.runs_like(run, (Data, TrainStage, Predict)):
-        theirs = other.fold(fold)
-        made, model = theirs.maps(split), theirs.model
-        both = made.exists() and model.exists()
-        if (
-            both
-            and made.stat().st_mtime >= model.stat().st_mtime
-            and filecmp.cmp(model, ours.model, shallow=False)
-        ):
+        made = other.fold(fold).maps(split)
+        if made.exists() and maps.origin(made) == origin:
             copy(made, ours.maps(split))
             console.print(f"{ours.maps(split)}: the same model and settings as {made}, copied")
             return True

@@ -8,12 +8,14 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
+from segline import tasks
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import labels_suffix, write_csv, write_image, write_labels
+from segline.base.files import labels_suffix, write_csv, write_image, write_labels, write_text
 from segline.config import claims
-from segline.config.places import RunFiles
+from segline.config.places import SEGMENTED_MARK, RunFiles
 from segline.config.read import validated
+from segline.config.stages import TuneStage
 from segline.config.tables import Data
 from segline.data import levels, pictures, reader
 from segline.data.reader import Choice
@@ -59,7 +61,10 @@ def run(
         console.print(f"not read: {path}: no image of a known format")
     for path in found.foreign:
         console.print(f"left out: {path}: needs another program; export it as TIFF or PNG")
-    n_done = segment(of_run(run), found.images, _out(run, images, out), choice)
+    place = _out(run, images, out)
+    if out is not None:
+        _refuse_overwriting(out, found.images, tasks.of(run.settings(TuneStage).task).listed)
+    n_done = segment(of_run(run), found.images, place, choice)
     n_images = len(found.images) + len(found.foreign)
     if n_done < n_images:
         console.print(f"{n_images - n_done} of {n_images} images were left out, named above")
@@ -83,6 +88,21 @@ def _out(run: RunFiles, images: Path, out: Path | None) -> Path:
     if out is None and place.resolve() == folder.resolve():
         raise UserError(f"{images}: results would lie among the images; say where with out=DIR")
     return place
+
+
+def _refuse_overwriting(out: Path, paths: list[Path], table: str) -> None:
+    """Refuse a folder in which results would replace what `segment` has not made there, by their names."""
+    mark = out / SEGMENTED_MARK
+    ours = set(mark.read_text().splitlines()) if mark.exists() else set()
+    made = {name + ending for name in pictures.names(paths, out) for ending in pictures.MADE}
+    made.add(table)
+    foreign = sorted(name for name in made - ours if (out / name).exists())
+    if foreign:
+        raise UserError(
+            f"{out / foreign[0]}: there already, and not made by segment; give another folder as out=DIR "
+            f"or move that file away"
+        )
+    write_text(mark, "".join(f"{name}\n" for name in sorted(made | ours)))
 
 
 def segment(

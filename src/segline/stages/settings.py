@@ -6,7 +6,7 @@ from pathlib import Path
 
 from segline.base import leftovers, locks
 from segline.base.errors import UserError
-from segline.base.files import holds, read_json, write_text_if_changed
+from segline.base.files import holds, read_csv, read_json, write_text_if_changed
 from segline.config import places, read, stages
 from segline.config.names import GENERATED_SOLUTION, HOME
 from segline.config.places import PRETRAINED, DataFiles, FoldFiles, RunFiles
@@ -22,30 +22,39 @@ def run(
     raw: Path | None = None,
     with_: list[str] | None = None,
     fresh: bool = False,
+    strict: str = "",
 ) -> None:
     """Write a run's settings as files that change only when a setting does.
 
     They are params/<stage>.json and, for the Makefile, run.mk. `settings` are key=value words; `raw` is a
     folder of raw files, remembered once it has been read; `with_` names the configs whose maps are
-    averaged with this one's. Refuses to change training settings below a finished model, or the
-    settings of a data set that is made, unless `fresh`.
+    averaged with this one's; `strict` is 1 or 0 for `data.strict`, remembered too. Refuses to change
+    training settings below a finished model, or the settings of a data set that is made, unless `fresh`.
     """
     if run.name.endswith(PRETRAINED):
         _refuse_unshipped(run, config)
-    experiment = read.load(config, settings.split())
+    experiment = _with_strict(read.load(config, settings.split()), strict, run.root)
     data, wanted = places.of_data(run.root, experiment.data), stages.of(experiment)
     data_set = _of_set(data, experiment.data)
+    _refuse_all_left_out(experiment, data)
     if not fresh:
         _refuse_changes(run, data, wanted, data_set)
-    folder, is_ours = raw_files.folder(run.root, experiment.data.dataset, raw)
+    folder, generate = raw_files.folder(run.root, experiment.data, raw)
+    raw_files.refuse_overlap(folder, data)
     members = _members(run, config, experiment, with_ or [])
     leftovers.sweep(run.folder, deep=True)
     texts = {run.params(type(stage)): stages.text(stage) for stage in [*wanted, members]}
     _write_unless_used({data.settings: stages.text(data_set)}, data.images)
     _write_unless_used(texts | {run.raw: f"{folder}\n"}, run.makefile)
-    variables = _graph(run, experiment, config, members) | _of_data(
-        data, experiment, folder, is_ours
-    )
+    changed = raw_files.changes(folder, data, data_set)
+    if raw is not None and not changed and data.raw_listing.exists():
+        raw_files.remember(run.root, experiment.data, folder)  # it holds what was read
+    variables = _graph(run, experiment, config, members) | _of_data(data, experiment)
+    variables |= {
+        "data_changed": "1" if changed else "",
+        "generate": generate,
+        "generated": str(folder / GENERATED_SOLUTION[experiment.data.source]) if generate else "",
+    }
     text = "".join(f"{name} := {value}\n" for name, value in variables.items())
     write_text_if_changed(run.makefile, text)
 
@@ -60,6 +69,33 @@ def _write_unless_used(texts: dict[Path, str], used: Path) -> None:
         with locks.held(used, unless=is_written):
             for path, text in texts.items():
                 write_text_if_changed(path, text)
+
+
+def _with_strict(experiment: Config, strict: str, root: Path) -> Config:
+    """The config with `data.strict` as given, or off where its data set was made so."""
+    if strict not in ("", "0", "1"):
+        raise UserError(f"strict={strict}: expected 0 or 1")
+    made = places.dataset(root, experiment.data.dataset).settings
+    lenient = strict == "0" or (
+        not strict and made.exists() and read_json(made).get("strict") is False
+    )
+    if not strict and not lenient:
+        return experiment
+    data = experiment.data.model_copy(update={"strict": not lenient})
+    return experiment.model_copy(update={"data": data})
+
+
+def _refuse_all_left_out(experiment: Config, data: DataFiles) -> None:
+    """Refuse to leave every kind of image out of training, where it is known which there are."""
+    without = set(experiment.train.without)
+    if without and data.images.exists():
+        images = read_csv(data.images, ("split", "modality"))
+        there = set(images.loc[images["split"] == "train", "modality"])
+        if there <= without:
+            raise UserError(
+                f"train.without names every modality of {data.images} ({', '.join(sorted(there))}), so "
+                f"nothing is left to train on"
+            )
 
 
 def _refuse_unshipped(run: RunFiles, config: Path) -> None:
@@ -124,6 +160,13 @@ def _start(run: RunFiles, experiment: Config, config: Path) -> RunFiles | None:
         return None
     if not config.with_stem(name).exists():
         raise UserError(f"model.weights={name}: no {config.with_stem(name)}")
+    seen = [config.stem]
+    while name:
+        if name in seen:
+            raise UserError(f"model.weights: {' starts from '.join([*seen, name])}, in a circle")
+        seen.append(name)
+        name = read.load(config.with_stem(name)).model.start
+    name = seen[1]
     shipped = places.shipped(run.root, name)
     absent = sorted(set(experiment.folds) - set(shipped.folds)) if shipped.sums.exists() else []
     if absent:
@@ -131,10 +174,9 @@ def _start(run: RunFiles, experiment: Config, config: Path) -> RunFiles | None:
     return places.start(run.root, name)
 
 
-def _of_data(data: DataFiles, experiment: Config, raw: Path, raw_is_ours: bool) -> dict[str, str]:
+def _of_data(data: DataFiles, experiment: Config) -> dict[str, str]:
     """What the Makefile must know of the data set."""
     table = experiment.data
-    generate = table.generate if raw_is_ours else ""
     extra = (places.dataset(data.folder.parents[1], name) for name in experiment.train.extra)
     found = {
         "dataset": table.dataset,
@@ -144,9 +186,6 @@ def _of_data(data: DataFiles, experiment: Config, raw: Path, raw_is_ours: bool) 
         "data_settings": data.settings,
         "described": "1" if table.dialect else "",
         "competition": table.competition or HOME.get(table.dataset, ""),
-        "raw_changed": "1" if raw_files.changed(raw, data.raw_listing) else "",
-        "generate": generate,
-        "generated": raw / GENERATED_SOLUTION[table.source] if generate else "",
         "extra": _listed(other.images for other in extra),
     }
     return {name: str(value) for name, value in found.items()}
@@ -180,6 +219,8 @@ def _refuse_change(path: Path, new: Table, what: str) -> None:
         return
     old = type(new)().model_dump(mode="json") | read_json(path)  # a key that is newer than the file
     wanted = new.model_dump(mode="json")
+    if isinstance(new, Data):
+        wanted["strict"] = old["strict"]  # that alone changes nothing, or what is read anew
     changes = [f"{key} {before!r} -> {after!r}" for key, before, after in _differences(old, wanted)]
     if changes:
         raise UserError(

@@ -16,7 +16,7 @@ from segline.config import claims
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
 from segline.config.tables import Data
-from segline.data.tables import read_images, shapes
+from segline.data.tables import data_hash, read_images, shapes
 from segline.masks.classes import of_data
 from segline.objects import maps
 from segline.objects.decoders import ObjectDecoder
@@ -53,6 +53,10 @@ def run(run: RunFiles, out: Path) -> None:
         )
         write_json(out.with_suffix(".json"), read_json(run.cv))
     console.print(f"wrote {out}: {valid}")
+    of = read_json(run.cv).get("data_hash")
+    if of and of != data_hash(run.data):
+        here = data_hash(run.data)
+        console.print(f"the figures beside it are of other data (data hash {of}, here {here})")
 
 
 def _found(image_id: str, decoder: Any, probs: np.ndarray) -> dialect.Found:

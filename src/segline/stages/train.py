@@ -8,10 +8,12 @@ from segline.base.checksums import sha256
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import copy, read_json
-from segline.config import claims, places
-from segline.config.places import RunFiles
-from segline.config.stages import TrainStage
+from segline.config import claims, places, stages
+from segline.config.places import FoldFiles, RunFiles
+from segline.config.stages import TrainedStage, TrainStage
 from segline.config.tables import Data
+from segline.data import identity
+from segline.data.identity import Identity
 from segline.data.tables import data_hash, read_folds, read_images, with_extra
 from segline.nets import compiled
 from segline.nets.fit import Fold, chosen_precision, fit
@@ -31,10 +33,13 @@ def run(run: RunFiles, fold: int, threads: int = 2, fresh: bool = False) -> None
     settings, files = run.settings(TrainStage), run.fold(fold)
     start = _start(run, settings, fold)
     start_hash = sha256(start) if start else None
-    content = data_hash(run.data)
-    if not fresh and _taken_from_another_run(run, fold, content, start_hash):
-        return
     table = read_folds(read_images(run.data.images), run.data.folds)
+    wanted = identity.of(run, settings.train.extra)
+    if not fresh and (
+        _is_trained(files, settings, start_hash, wanted)
+        or _taken_from_another_run(run, fold, wanted, start_hash)
+    ):
+        return
     if fold not in set(table["fold"]):
         known = ", ".join(map(str, sorted(set(table["fold"]))))
         raise UserError(f"{run.data.folds}: no fold {fold}; folds here: {known}")
@@ -42,12 +47,37 @@ def run(run: RunFiles, fold: int, threads: int = 2, fresh: bool = False) -> None
     fitting, held_out = samplers(with_extra(table, extra), fold, settings)
     if fresh:
         files.last.unlink(missing_ok=True)
-    job = Fold(fold, settings, fitting, held_out, files, start, start_hash)
+    job = Fold(fold, settings, fitting, held_out, files, wanted, start, start_hash)
     precision = chosen_precision(job, run.precision)
     write_provenance(
-        run.provenance, data_hash=content, precision=precision, device=compiled.device_name()
+        run.provenance,
+        data_hash=data_hash(run.data),
+        precision=precision,
+        device=compiled.device_name(),
     )
     fit(job, precision, threads=threads)
+
+
+def _is_trained(
+    files: FoldFiles, settings: TrainStage, start: str | None, wanted: Identity
+) -> bool:
+    """Whether the fold's model is what would be trained; UserError if it was trained on other data."""
+    if not files.model.exists():
+        return False
+    trained = identity.read(files)
+    found = identity.differences(trained, wanted) if trained else "not known on which"
+    if found:
+        raise UserError(
+            f"{files.model}: trained on other data ({found}); fresh=1 trains it again and replaces it, "
+            f"run=NAME trains beside it"
+        )
+    made = stages.read(files.settings, TrainedStage)
+    same = all(getattr(made, key) == getattr(settings, key) for key in TrainStage.model_fields)
+    if not same or made.start != start:
+        return False
+    files.model.touch()  # newer than what it was made from, of which only the time has changed
+    console.print(f"{files.model} is trained with these settings on this data")
+    return True
 
 
 def _start(run: RunFiles, settings: TrainStage, fold: int) -> Path | None:
@@ -73,19 +103,19 @@ def check_folds(ours: Data, theirs: Data, name: str) -> None:
         )
 
 
-def _taken_from_another_run(run: RunFiles, fold: int, content: str, start: str | None) -> bool:
+def _taken_from_another_run(run: RunFiles, fold: int, wanted: Identity, start: str | None) -> bool:
     """Copy this fold from a run that trained it with the same settings, start and data, if any."""
     for other in reuse.runs_like(run, (Data, TrainStage)):
         ours, theirs = run.fold(fold), other.fold(fold)
         if not (theirs.model.exists() and other.provenance.exists()):
             continue
         same_start = read_json(theirs.settings).get("start") == start
-        record = read_json(other.provenance)
-        same_samples = record["data_hash"] == content and record.get("draws") == streams.VERSION
-        if same_start and same_samples:
+        same_draws = read_json(other.provenance).get("draws") == streams.VERSION
+        if same_start and same_draws and identity.read(theirs) == wanted:
             copy(other.provenance, run.provenance)
             copy(theirs.history, ours.history)
             copy(theirs.settings, ours.settings)
+            copy(theirs.trained_on, ours.trained_on)
             copy(theirs.model, ours.model)
             console.print(f"{ours.folder}: the same settings as {theirs.folder}, copied")
             return True

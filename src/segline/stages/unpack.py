@@ -11,6 +11,7 @@ from segline.base.files import replacing, write_text
 from segline.config import claims, stages
 from segline.config.places import RunFiles, ShippedFiles
 from segline.config.stages import TrainedStage, TrainStage
+from segline.data import identity
 from segline.nets import weights_file
 
 
@@ -26,6 +27,7 @@ def run(run: RunFiles, fold: int, shipped: Path) -> None:
     settings, wanted = weights_file.settings_of(weights), run.settings(TrainStage)
     _refuse_others(settings, wanted, weights)
     write_text(files.settings, stages.text(settings))
+    write_text(files.trained_on, stages.text(identity.shipped(source.of_run(run.cv))))
     with replacing(files.model) as temporary:
         weights_file.read(weights).save(temporary)
     console.print(f"wrote {files.model} from {weights}")

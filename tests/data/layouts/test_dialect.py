@@ -57,10 +57,10 @@ def settings(tmp_path, dialect, more=""):
     return read.load(config).data
 
 
-def read_set(tmp_path, data):
+def read_set(tmp_path, data, **changes):
     """images.csv by id, and the folder of the data set."""
     files = DataFiles(tmp_path / "interim/x")
-    ingest(tmp_path / "raw", files, data, root=tmp_path)
+    ingest(tmp_path / "raw", files, data.model_copy(update=changes), root=tmp_path)
     return tables.read_images(files.images).set_index("image_id"), files
 
 
@@ -320,10 +320,12 @@ def test_a_run_beyond_the_image_names_base_and_size(tmp_path):
         read_set(tmp_path, settings(tmp_path, "hubmap-organ-segmentation"))
 
 
-def test_an_unreadable_picture_is_noted_and_left_out(tmp_path):
+def test_an_unreadable_picture_is_refused_or_left_out(tmp_path):
     competitions.airbus(tmp_path / "raw")
     (tmp_path / "raw/train_v2/a3.jpg").write_bytes(b"\xff\xd8 not a picture")
-    images, files = read_set(tmp_path, settings(tmp_path, "airbus-ship-detection"))
+    with pytest.raises(UserError, match="a3: image unreadable: .*strict=0"):
+        read_set(tmp_path, settings(tmp_path, "airbus-ship-detection"))
+    images, files = read_set(tmp_path, settings(tmp_path, "airbus-ship-detection"), strict=False)
     assert "a3" not in images.index
     problems = pd.read_csv(files.problems).set_index("image_id")["kind"]
     assert problems["a3"] == "image unreadable"

@@ -9,7 +9,7 @@ from PIL import Image
 
 from segline.base import files
 from segline.base.errors import UserError
-from segline.data.layouts import Key, Reading, open_raw
+from segline.data.layouts import Fault, Key, Reading, open_raw
 from segline.data.layouts.dsb2018 import LABELS
 from segline.masks import rle
 
@@ -120,11 +120,12 @@ def test_masks_stand_in_where_the_csv_lacks_the_image(raw):
     assert record.problems[0] == ("a", "not in the label CSV", "2 PNG masks are used")
 
 
-def test_an_invalid_rle_is_listed_with_the_codecs_words_and_left_out(raw):
+def test_an_invalid_rle_is_a_fault_with_the_codecs_words(raw):
     write_rles(raw, [("a", "8 x"), ("a", rle.encode(CORNER)), ("a", "48 2")])
     shutil.rmtree(raw / "stage1_train/a/masks")
     record = load(raw)
-    assert record.labels.max() == 1
+    assert record.image is record.labels is None
+    assert all(isinstance(problem, Fault) for problem in record.problems)
     assert [problem[1:] for problem in record.problems] == [
         ("invalid RLE", "row 1 of the image: not a whole number: 'x' at position 2"),
         ("invalid RLE", "row 3 of the image: run 1 '48 2' lies outside the image of 6x8 pixels"),
@@ -250,8 +251,10 @@ def test_one_label_image_for_all_nuclei_is_refused_or_read_by_a_setting(raw):
     numbers = np.zeros(SHAPE, np.uint16)
     numbers[:2], numbers[4:, :3], numbers[4:, 5:] = 1, 2, 9
     write_masks(raw, png(numbers))
-    with pytest.raises(UserError, match=r"masks/1.png: 4 values .*data.label_masks=true"):
-        load(raw)
+    (fault,) = load(raw).problems
+    assert isinstance(fault, Fault)
+    assert "masks/1.png: 4 values" in fault.detail
+    assert "data.label_masks=true" in fault.detail
     source = open_raw("dsb2018", raw, Reading(label_masks=True))
     labels = source.load(Key("train", "a")).labels
     assert (labels == np.where(numbers == 9, 3, numbers)).all()

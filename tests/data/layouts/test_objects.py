@@ -10,7 +10,7 @@ from segline.base.errors import UserError
 from segline.config.places import DataFiles
 from segline.config.tables import Data
 from segline.data import folds, tables
-from segline.data.layouts import Key, Reading, open_raw
+from segline.data.layouts import Fault, Key, Reading, open_raw
 from segline.masks import rle
 from segline.stages import data
 
@@ -175,14 +175,17 @@ def test_a_row_is_an_object(raw):
     assert source.reading == "train.csv: each row is an object"
 
 
-def test_a_malformed_row_is_noted_and_an_image_without_row_refused(raw):
+def test_a_malformed_row_and_an_image_without_row_are_faults(raw):
     table(raw, [*codes("a", LABELS), ("a", "3 4 5"), ("a_1", "")])
     record = opened(raw, "rle_csv").load(Key("train", "a"))
-    assert (record.labels == LABELS).all()
+    assert record.image is None
     assert [problem.kind for problem in record.problems] == ["invalid RLE"]
     table(raw, [*codes("a", LABELS), ("b", "")])
-    with one_line("1 rows without image .first line 5: b. and 1 images without row"):
-        opened(raw, "rle_csv")
+    source = opened(raw, "rle_csv")
+    kinds = [(fault.image_id, fault.kind) for fault in source.problems]
+    assert kinds == [("b", "row without image"), ("a_1", "image without row")]
+    assert all(isinstance(fault, Fault) for fault in source.problems)
+    assert source.load(Key("train", "a_1")).image is None
 
 
 # --- npz -----------------------------------------------------------------------------------------

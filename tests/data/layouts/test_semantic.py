@@ -9,7 +9,7 @@ from PIL import Image
 
 from segline.base import files
 from segline.base.errors import UserError
-from segline.data.layouts import Key, Reading, folders, npz, open_semantic, rle_csv
+from segline.data.layouts import Fault, Key, Reading, folders, npz, open_semantic, rle_csv
 from segline.data.stacks import Choice
 from segline.masks.classes import IGNORE, Classes
 
@@ -174,11 +174,16 @@ def test_palettes_that_differ_are_refused_unless_colours_are_given(raw):
     assert (labels(raw, given, "b") == np.uint8([0, 2, 1])[MASK]).all()
 
 
-def test_files_without_partner_are_refused_with_both_counts(raw):
+def test_files_without_partner_are_faults(raw):
     (raw / "masks/a.png").rename(raw / "masks/z.png")
-    with one_line(
-        r"1 images without mask \(first .*images/a.png\) and 1 masks .*masks/z.png\).*rename"
-    ):
+    source = folders.open_raw(raw, THREE)
+    assert source.problems == [
+        Fault("a", "image without mask", f"{raw}/images/a.png: no mask"),
+        Fault("z", "mask without image", f"{raw}/masks/z.png: no image"),
+    ]
+    assert source.keys() == [Key("train", "b"), Key("test", "c")]
+    (raw / "masks/b.png").unlink()
+    with one_line("no mask belongs to any image .*images/a.png, first mask .*masks/z.png"):
         folders.open_raw(raw, THREE)
 
 
@@ -194,7 +199,6 @@ def put(path, mask):
         (lambda raw: (raw / "masks/a.png").write_bytes(b"no"), "not a readable mask .*replace"),
         (lambda raw: (raw / "images/a.png").write_bytes(b""), "a.png: not a readable image"),
         (lambda raw: shutil.rmtree(raw / "masks"), "no folder masks or train_masks or"),
-        (lambda raw: shutil.copy(raw / "images/a.png", raw / "images/a.bmp"), "a.bmp has the same stem"),
         (lambda raw: [p.unlink() for p in (raw / "images").iterdir()], "images: no files of a known"),
         (lambda raw: (raw / "groups.csv").write_text("image_id,group\na,x\n"), r"groups.csv: 1 .*b\)"),
     ],
@@ -244,13 +248,21 @@ def test_other_files_are_listed_and_numbers_sort_naturally(raw):
 IGNORING = Classes(TWO.names, ignore=255)
 
 
-def test_noise_beside_masks_of_0_and_255_is_background_and_said(raw):
-    files.write_image(raw / "masks/a.png", BINARY)  # 0 and 1: in this folder next to nothing
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_0_and_1_beside_masks_of_0_and_255_is_a_fault_or_noise_of_a_jpeg(raw, suffix):
+    (raw / "masks/a.png").unlink()
+    noise = np.zeros((6, 8), np.uint8)
+    noise[3] = 1
+    Image.fromarray(noise).save(raw / f"masks/a.{suffix}", quality=100)
     files.write_image(raw / "masks/b.png", BINARY * 255)
-    assert not labels(raw, TWO, "a").any()
+    record = folders.open_raw(raw, TWO).load(Key("train", "a"))
+    assert [problem.kind for problem in record.problems] == ["faint mask"]
+    if suffix == "jpg":
+        assert not record.labels.any()
+    else:
+        assert isinstance(record.problems[0], Fault)
+        assert record.image is record.labels is None
     assert (labels(raw, TWO, "b") == BINARY).all()
-    (found,) = folders.open_raw(raw, TWO).problems
-    assert found[:2] == ("a", "faint mask")
 
 
 @pytest.mark.parametrize("full", [1, 255, 65535])
@@ -325,7 +337,7 @@ def test_a_page_is_chosen_of_image_and_mask(raw):
     for place, pages in (("images", [MASK + 50, MASK + 9]), ("masks", [MASK * 0, MASK])):
         (raw / f"{place}/a.png").unlink()
         tifffile.imwrite(raw / f"{place}/a.tif", np.stack(pages), metadata={"axes": "ZYX"})
-    with one_line("masks/a.tif: a stack of 2 pages; save one .*data.page"):
+    with one_line("images/a.tif: a stack of 2 pages .*data.page"):
         labels(raw)
     record = folders.open_raw(raw, THREE, Reading(Choice(page=1))).load(Key("train", "a"))
     assert (record.image[..., 0] == MASK + 9).all()
@@ -378,8 +390,7 @@ HEAD = "ImageId,ClassId,EncodedPixels\n"
     ("text", "message"),
     [
         ("ImageId,EncodedPixels\na,\n", "expected the columns ImageId,ClassId,EncodedPixels"),
-        (HEAD + "a,1,\nz,1,\n", r"1 rows without image \(first line 3: z\) and 1 im"),
-        (HEAD + "a,1,\n", r"1 images without row \(first .*b.png\); .*empty"),
+        (HEAD, r"none of its 0 rows belongs to any of 2 images \(first .*a.png\)"),
         (HEAD + "a,3,\n", "line 2: ClassId '3' is neither 1..2 nor one of road, car"),
         (HEAD + "a,0,\n", "ClassId '0' is neither"),
         (HEAD + "a,1,40 20\nb,1,\n", "image a, road: run 1 '40 20' lies outside"),
@@ -389,6 +400,17 @@ def test_faults_of_the_csv(table, text, message):
     raw = table(text)
     with one_line(message):
         rle_csv.open_raw(raw, THREE).load(Key("train", "a"))
+
+
+def test_rows_and_images_without_partner_are_faults(table):
+    source = rle_csv.open_raw(table(HEAD + "a,1,\nz,1,\n"), THREE)
+    assert all(isinstance(problem, Fault) for problem in source.problems)
+    assert [problem[:2] for problem in source.problems] == [
+        ("z", "row without image"),
+        ("b", "image without row"),
+    ]
+    assert source.problems[0].detail.endswith("train.csv, line 3: no image z")
+    assert source.keys() == [Key("train", "a"), Key("test", "c")]
 
 
 # --- npz -----------------------------------------------------------------------------------------
@@ -446,7 +468,7 @@ def broken(array: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ((broken(IMAGES), MASKS), r"NaN or infinite in 1 of 3 images, first image 1 at pixel \(row 2, co"),
+        ((broken(IMAGES), MASKS), r"train.npz\[1\]: NaN or infinite at pixel \(row 2, column 3\); mend"),
         ((IMAGES, broken(MASKS)), r"train.npz\[1\], mask: NaN or infinite at pixel \(row 2, column 3\)"),
         ((IMAGES, MASKS * 2), r"train.npz\[0\], mask: values 0..2 are neither"),
         ((IMAGES, MASKS[:2]), r"masks of shape \(2, 6, 8\) do not fit images of \(3, 6, 8, 3\)"),

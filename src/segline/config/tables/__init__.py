@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import model_validator
 
+from segline.config.names import MODALITIES
 from segline.config.tables.base import Name, Table, nearest
 from segline.config.tables.data import Augment, Data, Input, Target, Weights
 from segline.config.tables.net import Fitting, Loss, Model, Regions, Train
@@ -35,6 +36,9 @@ __all__ = [
     "nearest",
     "tables",
 ]
+
+
+MOST_WINDOW_PX = 16384
 
 
 class Config(Table):
@@ -64,11 +68,16 @@ class Config(Table):
             raise ValueError(
                 f"train.folds names {unknown}, but data.n_folds is {self.data.n_folds}"
             )
+        repeated = {fold for fold in self.folds if self.folds.count(fold) > 1}
+        if repeated:
+            raise ValueError(f"train.folds names {sorted(repeated)} more than once")
         if self.train.crop_px % self.model.multiple:
             raise ValueError(
                 f"train.crop_px={self.train.crop_px} must be a multiple of {self.model.multiple} "
                 f"(model.stem * 2**model.depth)"
             )
+        self._check_sources()
+        self._check_window()
         self._check_task()
         self._check_channels()
         if self.tune.surface == "distance" and not self.target.distance:
@@ -76,6 +85,27 @@ class Config(Table):
         if self.predict.other_scales and not self.tune.second_stage:
             raise ValueError("predict.other_scales needs tune.second_stage=true")
         return self
+
+    def _check_sources(self) -> None:
+        """What is left out of training, and what is added to it."""
+        if self.data.dataset in self.train.extra:
+            raise ValueError(
+                f"train.extra names {self.data.dataset}, the data set itself, whose images are held out"
+            )
+        if self.model.name == "classifier":
+            raise ValueError("model.name=classifier is for regions.model")
+        if self.data.task == "instances" and set(self.train.without) >= set(MODALITIES):
+            raise ValueError("train.without names every modality, so nothing is left to train on")
+
+    def _check_window(self) -> None:
+        """What is cut out of an image before it is turned and magnified."""
+        low = min(1.0, self.augment.scale[0], self.augment.magnification[0])
+        window_px = round(self.train.crop_px / low)
+        if window_px > MOST_WINDOW_PX:
+            raise ValueError(
+                f"train.crop_px={self.train.crop_px} at the smallest magnification {low} (augment.scale, "
+                f"augment.magnification) cuts {window_px} px, above {MOST_WINDOW_PX}"
+            )
 
     def _check_task(self) -> None:
         is_instances = self.data.task == "instances"
@@ -113,6 +143,8 @@ class Config(Table):
 
 
 def _check_numbers(key: str, weights: str | tuple[float, ...], names: Sequence[str]) -> None:
+    if not isinstance(weights, str) and weights and not any(weights):
+        raise ValueError(f"{key}: all of the weights are 0")
     if not isinstance(weights, str) and len(weights) != len(names):
         raise ValueError(f"{key} has {len(weights)} numbers for the classes {', '.join(names)}")
 

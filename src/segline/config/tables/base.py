@@ -10,16 +10,22 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Whole = Annotated[int, Field(ge=0)]
+# The largest numbers are far above what is of use and far below what no machine holds.
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6)]
+Count = Annotated[int, Field(ge=1, le=10**7)]
+Whole = Annotated[int, Field(ge=0, le=10**7)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Magnification = Annotated[float, Field(ge=0.05, le=20)]
 Several = BeforeValidator(lambda value: [value] if isinstance(value, int | float | str) else value)
-Numbers = Annotated[tuple[float, ...], Several]
-Units = Annotated[tuple[Unit, ...], Several]
+Offsets = Annotated[tuple[Annotated[float, Field(ge=-1, le=1)], ...], Several, Field(min_length=1)]
+Units = Annotated[tuple[Unit, ...], Several, Field(min_length=1)]
+Sizes = Annotated[tuple[Whole, ...], Several, Field(min_length=1)]
 
 Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$", to_lower=True)]
-Name = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$")]  # of a folder, a file, a run
+Name = Annotated[
+    str, StringConstraints(pattern=r"^\w[\w.-]*$", max_length=100)
+]  # of a folder, a file, a run
 
 ClassWeights = (
     Literal["none", "inverse", "total_over_class", "median", "effective"] | tuple[NotNegative, ...]
@@ -34,4 +40,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 class Table(BaseModel):
     """A frozen table; an unknown key is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )

@@ -12,10 +12,13 @@ from segline.config.tables.base import (
     ClassWeights,
     Colour,
     Count,
+    Magnification,
     Name,
     NotNegative,
     Positive,
+    Seed,
     Several,
+    Sizes,
     Table,
     Unit,
     Whole,
@@ -23,6 +26,7 @@ from segline.config.tables.base import (
 from segline.config.tables.built_in import followed
 from segline.config.tables.dialect import Dialect
 
+Side = Annotated[int, Field(ge=16, le=8192)]
 MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
 
 
@@ -64,11 +68,14 @@ class Data(Table):
     own slope and intercept; or `file` for the window that it names."""
     project: Literal["", "max"] = ""
     """Of images of several pages, `max` takes the largest value of all of them."""
-    n_folds: Annotated[int, Field(ge=2)] = 5
+    strict: bool = True
+    """Refuse a raw folder of which images or masks cannot be used; else (`strict=0`) those images are left
+    out and listed in problems.csv."""
+    n_folds: Annotated[int, Field(ge=2, le=1000)] = 5
     """Number of folds; the images of one field stay together."""
     fold_by: Literal["group", "source"] = "group"
     """What else stays together: nothing, or all images of one source (laboratory, microscope, stain)."""
-    fold_seed: int = 0
+    fold_seed: Seed = 0
     """Seed of the assignment to folds."""
 
     @property
@@ -152,7 +159,7 @@ class Input(Table):
     mode: Literal["nuclei", "grey", "rgb"] | Annotated[int, Field(ge=2)] = "nuclei"
     """One grey channel with the nuclei on the bright side, one grey channel as it is, or colour; or the
     number of the channels that `data.channels` names (stains, bands), each stretched on its own."""
-    size: tuple[Count, Count] | None = None
+    size: tuple[Side, Side] | None = None
     """Height and width that every image of a semantic set is brought to; maps come back to its own."""
     stretch: bool = True
     """Spread each image's levels between its own percentiles; else they stay as they are."""
@@ -175,11 +182,11 @@ class Input(Table):
 class Target(Table):
     """What the net learns of objects."""
 
-    border_area_px: tuple[Count, ...] = (300, 2000)
+    border_area_px: Annotated[tuple[Count, ...], Several] = (300, 2000)
     """Areas of an object, ascending, up to which each width of the border class holds."""
-    border_px: tuple[Whole, ...] = (1, 2, 3)
+    border_px: Sizes = (1, 2, 3)
     """Widths of the border class; the last is for objects above all areas."""
-    gap_px: Whole = 0
+    gap_px: Annotated[int, Field(ge=0, le=1000)] = 0
     """Background within so many px of two objects becomes border too."""
     distance: bool = False
     """A second output learns how deep each pixel lies in its object."""
@@ -188,6 +195,8 @@ class Target(Table):
     def _one_more_width(self) -> Target:
         if len(self.border_px) != len(self.border_area_px) + 1:
             raise ValueError("border_px needs one entry more than border_area_px")
+        if sorted(set(self.border_area_px)) != list(self.border_area_px):
+            raise ValueError(f"border_area_px must ascend, found {list(self.border_area_px)}")
         return self
 
 
@@ -196,7 +205,7 @@ class Weights(Table):
 
     w0: NotNegative = 10.0
     """Height of the U-Net weight map between objects."""
-    sigma: Positive = 5.0
+    sigma: Annotated[float, Field(ge=0.1, le=1000)] = 5.0
     """Its width in px."""
     class_weights: ClassWeights = "none"
     """A method, applied to the pixels of the training fold, or one number a class, the background first."""
@@ -205,11 +214,11 @@ class Weights(Table):
 class Augment(Table):
     """Probability and strength of each family of augmentation."""
 
-    scale: tuple[Positive, Positive] = (0.6, 1.6)
+    scale: tuple[Magnification, Magnification] = (0.6, 1.6)
     """Smallest and largest magnification."""
     magnify: Unit = 0.0
     """Share of the crops that are magnified from another range."""
-    magnification: tuple[Positive, Positive] = (1.6, 2.8)
+    magnification: tuple[Magnification, Magnification] = (1.6, 2.8)
     """That range."""
     rotate: Unit = 0.7
     """Probability of any rotation and a slight shear."""
@@ -227,3 +236,11 @@ class Augment(Table):
     """Probability of the negative."""
     to_grey: Unit = 0.2
     """Probability of a grey picture."""
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> Augment:
+        for key in ("scale", "magnification"):
+            low, high = getattr(self, key)
+            if low > high:
+                raise ValueError(f"{key} is smallest and largest, found {low} and {high}")
+        return self

@@ -12,7 +12,7 @@ from segline.config.tables.base import (
     Count,
     Name,
     NotNegative,
-    Positive,
+    Seed,
     Several,
     Share,
     Table,
@@ -21,24 +21,40 @@ from segline.config.tables.base import (
     nearest,
 )
 
+Folds = Annotated[tuple[Whole, ...], Field(min_length=1)]
+Rate = Annotated[float, Field(ge=1e-9, le=100)]
+
 
 class Model(Table):
     """Name and size of the net."""
 
-    name: str = "unet"
-    """`unet`, `residual_unet`, `efficientnet_unet` or `efficientnet_lite_unet`."""
-    width: Count = 16
+    name: Literal[
+        "unet", "residual_unet", "efficientnet_unet", "efficientnet_lite_unet", "classifier"
+    ] = "unet"
+    """`unet`, `residual_unet`, `efficientnet_unet` or `efficientnet_lite_unet`; of regions `classifier`."""
+    width: Annotated[int, Field(ge=1, le=2048)] = 16
     """Filters at the finest level; they double at each halving."""
     depth: Annotated[int, Field(ge=1, le=7)] = 4
     """Number of halvings."""
     stem: Literal[1, 2, 4] = 1
     """Stride of the first convolution."""
-    max_width: Count = 1024
+    max_width: Annotated[int, Field(ge=1, le=8192)] = 1024
     """Most filters of a level."""
     dropout: Share = 0.0
     """Share of features dropped at the coarsest level."""
     weights: Name = "none"
     """First weights: random, `imagenet` (of an encoder), or those of another config's same fold."""
+
+    @model_validator(mode="after")
+    def _encoder_fits(self) -> Model:
+        is_encoder = self.name == "efficientnet_unet"
+        if is_encoder and (self.depth, self.stem) != (5, 1):
+            raise ValueError(
+                f"name={self.name} needs depth=5 and stem=1, found {self.depth} and {self.stem}"
+            )
+        if self.weights == "imagenet" and not is_encoder:
+            raise ValueError(f"weights=imagenet goes with name=efficientnet_unet, not {self.name}")
+        return self
 
     @property
     def start(self) -> str:
@@ -54,9 +70,9 @@ class Model(Table):
 class Regions(Table):
     """The second net of two_stage sets, which classifies the crop around each region."""
 
-    margin: NotNegative = 0.25
+    margin: Annotated[float, Field(ge=0, le=10)] = 0.25
     """Added to the longer side of a region's box on each side, as a share of it."""
-    size_px: Annotated[int, Field(ge=16)] = 48
+    size_px: Annotated[int, Field(ge=16, le=1024)] = 48
     """Side that each crop is brought to."""
     min_size_px: Whole = 20
     """Smaller regions are dropped."""
@@ -68,8 +84,18 @@ class Regions(Table):
     """Passes over the crops."""
     batch_size: Count = 32
     """Crops a step."""
-    learning_rate: Positive = 2e-3
+    learning_rate: Rate = 2e-3
     """Highest rate of a cosine decay."""
+
+    @model_validator(mode="after")
+    def _crops_are_classified(self) -> Regions:
+        if self.model.name != "classifier":
+            raise ValueError(f"model.name={self.model.name}: regions have model.name=classifier")
+        if self.size_px < self.model.multiple:
+            raise ValueError(
+                f"size_px={self.size_px} is less than {self.model.multiple} (model.stem * 2**model.depth)"
+            )
+        return self
 
 
 class Loss(Table):
@@ -79,7 +105,7 @@ class Loss(Table):
     """Weight of each term in the sum; 0 leaves it out."""
     beta: Unit = 0.9
     """Balanced cross-entropy: weight of every class but the background; 1 - beta that of the background."""
-    gamma: NotNegative = 2.0
+    gamma: Annotated[float, Field(ge=0, le=20)] = 2.0
     """Exponent of the focal loss."""
     dice_over: Literal["mean", "pooled"] = "mean"
     """Dice: mean over the classes, or of the classes' sums."""
@@ -103,9 +129,9 @@ class Loss(Table):
 class Fitting(Table):
     """Length, optimizer, schedule and precision of training: what a fold's net depends on."""
 
-    crop_px: Annotated[int, Field(ge=32)] = 256
+    crop_px: Annotated[int, Field(ge=32, le=4096)] = 256
     """Side of the training crops."""
-    batch_size: Count = 8
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 8
     """Crops a step."""
     epochs: Count = 30
     """Number of epochs."""
@@ -113,9 +139,9 @@ class Fitting(Table):
     """Crops an epoch; after each the net is validated and its state saved."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """Muon takes the same rates and learns more from each crop."""
-    learning_rate: Positive = 2e-3
+    learning_rate: Rate = 2e-3
     """Highest rate."""
-    weight_decay: NotNegative = 1e-4
+    weight_decay: Unit = 1e-4
     """Decay of the kernels."""
     schedule: Literal["cosine", "plateau"] = "cosine"
     """Warm-up and cosine decay to 0, or a fall after epochs without a new best validation loss."""
@@ -135,13 +161,13 @@ class Fitting(Table):
     """Epochs without learning anything after which training fails; 0: never."""
     ema: Share = 0.99
     """Momentum of the averaged weights, which are validated and kept; 0: none."""
-    clip_norm: Positive = 1.0
+    clip_norm: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
     """Largest norm of all gradients together."""
     keep: Literal["last", "best"] = "last"
     """The epoch whose weights are kept."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the computation; `auto` measures once and takes the faster."""
-    validation_crops: Count = 64
+    validation_crops: Annotated[int, Field(ge=1, le=10**5)] = 64
     """Held-out crops an epoch is validated on."""
     without: Annotated[tuple[str, ...], Several] = ()
     """Modalities not trained or tuned on; all their images are scored, as a kind never seen."""
@@ -149,8 +175,16 @@ class Fitting(Table):
     """Data sets that every fold trains on and none is validated on."""
     modality_power: Unit = 0.5
     """A modality of n images is drawn as n to this power: 1 draws images alike, 0 modalities alike."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of weights, crops and augmentation."""
+
+    @model_validator(mode="after")
+    def _rates_fall(self) -> Self:
+        if self.schedule == "plateau" and self.plateau_floor > self.learning_rate:
+            raise ValueError(
+                f"plateau_floor={self.plateau_floor} is above learning_rate={self.learning_rate}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _epochs_have_a_batch(self) -> Self:
@@ -165,9 +199,9 @@ class Fitting(Table):
 class Train(Fitting):
     """Length, optimizer, schedule and precision of training."""
 
-    folds: Annotated[tuple[Whole, ...] | None, Several] = None
+    folds: Annotated[Folds | None, Several] = None
     """Folds to train; all of them if not given."""
     skip: str = ""
     """A CSV with a column image_id of images that no fold trains on, though all are validated on."""
-    threads: Count = 2
+    threads: Annotated[int, Field(ge=1, le=256)] = 2
     """Threads that make crops; no result depends on it."""

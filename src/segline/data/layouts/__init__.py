@@ -45,6 +45,10 @@ class Problem(NamedTuple):
     detail: str
 
 
+class Fault(Problem):
+    """One for which an image, or its mask, cannot be used: refused unless `data.strict` is off."""
+
+
 class Key(NamedTuple):
     """Names one picture; `split` is train or test."""
 
@@ -75,9 +79,17 @@ class Record:
     def note(self, kind: str, detail: str) -> None:
         self.problems.append(Problem(self.key.image_id, kind, detail))
 
+    def refuse(self, kind: str, detail: str) -> None:
+        """Note a fault; the image cannot be used."""
+        self.problems.append(Fault(self.key.image_id, kind, detail))
+        self.image = self.labels = None
+
 
 class Source(Protocol):
-    """A raw data set. `load` may be called from several threads at once."""
+    """A raw data set. `load` may be called from several threads at once.
+
+    It notes faults of the picture in the record, or raises a UserError, which is one too.
+    """
 
     sample: Path | None  # sample submission, if the layout has one
     solution: Path | None  # solution in the official format, if there is one

@@ -6,6 +6,7 @@ of texts, or from files where there is none; order and base are checked before t
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ import pandas as pd
 
 from segline.base.errors import UserError
 from segline.config.tables.dialect import Dialect
-from segline.data.layouts import Key, Problem, Record, bands, files, overlaps, self_check
+from segline.data.layouts import Fault, Key, Problem, Record, bands, files, overlaps, self_check
 from segline.data.layouts.place import Picture, Place
 from segline.data.stacks import Choice
 from segline.masks import classes as class_images
@@ -60,6 +61,12 @@ class Described:
         self._test = self._place.pictures(dialect.test_images, dialect.of_test)
         self.problems: list[Problem] = []
         self._where, self._rows = self._read_rows(train)
+        if self._rows is None:
+            self.problems += [
+                Fault(image_id, "mask without image", f"{raw / mask.name}: no image {image_id}")
+                for image_id, mask in self._masks.items()
+                if image_id not in train
+            ]
         self._train = self._listed(train)
         self._prefix = "train_" if self._train.keys() & self._test.keys() else ""
         if dialect.check and self._rows is not None:
@@ -74,12 +81,16 @@ class Described:
         image_id = key.image_id.removeprefix(self._prefix) if is_train else key.image_id
         picture = (self._train if is_train else self._test)[image_id]
         record = self._picture(key, picture)
+        given = [picture, self._masks[image_id]] if is_train and self._rows is None else [picture]
+        twins = [pair for each in given for pair in self._place.twins(each)]
+        if twins:
+            record.refuse("several files", f"{' and '.join(twins[0])}: which of them?")
         if is_train and record.image is not None:
             record.labels = self._labels(record, image_id)
         return record
 
     def _picture(self, key: Key, picture: Picture) -> Record:
-        """The record of an image; one that cannot be read is noted and left out."""
+        """The record of an image; one that cannot be read is refused."""
         record = Record(key, place=str(self._place.raw / picture.folder))
         found = re.search(self._dialect.group, key.image_id) if self._dialect.group else None
         if found and key.split == "train":
@@ -89,7 +100,7 @@ class Described:
         except UserError as error:
             if ".dcm" in picture.name and "pydicom" in str(error):
                 raise
-            record.note("image unreadable", str(error))
+            record.refuse("image unreadable", str(error))
         return record
 
     def _read(self, name: str) -> pd.DataFrame:
@@ -115,7 +126,7 @@ class Described:
         for row in given:
             found.setdefault(names[row.image_id], []).append(row)
         self.problems += [
-            Problem(image_id, "labels without image", f"{len(alone)} rows in {where}")
+            Fault(image_id, "labels without image", f"{len(alone)} rows in {where}")
             for image_id, alone in found.items()
             if image_id not in train
         ]
@@ -133,8 +144,12 @@ class Described:
         if self._dialect.unlisted == "empty" and self._rows is not None:
             return train
         absent = [image_id for image_id in train if image_id not in listed]
-        what = "no row in the table" if self._rows is not None else "no mask file"
-        self.problems += [Problem(i, "image without label", f"{what}, left out") for i in absent]
+        if self._rows is None:
+            said = "no mask file"
+            self.problems += [Fault(i, "image without mask", said) for i in absent]
+        else:  # as `unlisted` says
+            said = "no row in the table, left out"
+            self.problems += [Problem(i, "image without label", said) for i in absent]
         return {image_id: train[image_id] for image_id in train if image_id in listed}
 
     def _labels(self, record: Record, image_id: str) -> np.ndarray:
@@ -205,7 +220,8 @@ class Described:
     def _file_labels(self, mask: np.ndarray) -> np.ndarray:
         """A mask file of two values whatever they are, of class indices or of object numbers."""
         flat = mask[..., 0] if mask.ndim == 3 and (mask == mask[..., :1]).all() else mask
-        two = flat.ndim == 2 and len(np.unique(flat)) <= 2
+        values = np.unique(flat)
+        two = flat.ndim == 2 and (len(values) == 1 or (len(values) == 2 and not values[0]))
         if self.classes is not None:
             is_binary = two and len(self.classes) == 2
             return read_mask(flat > 0 if is_binary else mask, self.classes)
@@ -227,5 +243,7 @@ class Described:
             return None
         texts = [row.text for row in self._masked(image_id)]
         grey = record.image.mean(axis=2)
-        mask = self._of_file(record, image_id) > 0 if image_id in self._masks else None
+        mask = None
+        with contextlib.suppress(UserError):  # whoever loads the image says so
+            mask = self._of_file(record, image_id) > 0 if image_id in self._masks else None
         return self_check.Specimen(image_id, texts, (grey.shape[0], grey.shape[1]), grey, mask)

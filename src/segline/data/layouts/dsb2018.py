@@ -21,13 +21,14 @@ from segline.base import files
 from segline.base.errors import UserError
 from segline.data import reader
 from segline.data.archives import Place
-from segline.data.layouts import READING, Key, Problem, Reading, Record, object_rows
+from segline.data.layouts import READING, Fault, Key, Problem, Reading, Record, object_rows
 from segline.data.layouts.files import decode_image
 from segline.masks import rle
 from segline.submission import ids
 
 SPLITS = {"train": "stage1_train", "test": "stage1_test"}
 LABELS = "stage1_train_labels.csv"
+NO_PICTURES = ("thumbs.db", "desktop.ini")  # that systems leave in folders of pictures
 SUPPLY = "`make download`, `make download source=kaggle` or `make data raw=DIR`"
 
 
@@ -56,23 +57,36 @@ class Dsb2018:
         if not (raw / LABELS).is_file() and not self._members["train"].masks:
             raise UserError(f"{raw}: neither {LABELS} nor masks; supply with {SUPPLY}")
         self._rles = _read_labels(raw / LABELS, train) if (raw / LABELS).is_file() else None
-        self.problems = [
-            Problem(image_id, "labels without image", f"{len(rles)} rows in {LABELS}")
-            for image_id, rles in (self._rles or {}).items()
-            if image_id not in train
+        self.problems: list[Problem] = [
+            *(
+                Fault(image_id, "labels without image", f"{len(rles)} rows in {LABELS}")
+                for image_id, rles in (self._rles or {}).items()
+                if image_id not in train
+            ),
+            *(
+                Fault(image_id, "masks without image", f"{len(names)} of them (first {names[0]})")
+                for image_id, names in self._members["train"].masks.items()
+                if image_id not in train
+            ),
         ]
+        if self._rles == {}:
+            said = f"{raw / LABELS}: a header and no rows; is it complete?"
+            self.problems.append(Fault("", "no labels", said))
 
     def keys(self) -> Sequence[Key]:
         return [Key(split, name) for split, m in self._members.items() for name in sorted(m.images)]
 
     def load(self, key: Key) -> Record:
         members = self._members[key.split]
-        name = members.images[key.image_id]
+        name, *others = members.images[key.image_id]
         record = Record(key)
+        if others:
+            record.refuse("several images", f"{name} and {', '.join(others)}: which of them?")
+            return record
         try:
             decode_image(record, members.read(name), name, self._reading.choice)
         except UserError as error:
-            record.note("image unreadable", str(error))
+            record.refuse("image unreadable", str(error))
             return record
         if key.split == "train":
             self._label(record)
@@ -81,17 +95,26 @@ class Dsb2018:
     def _label(self, record: Record) -> None:
         assert record.image is not None
         shape = (record.image.shape[0], record.image.shape[1])
-        masks = self._masks(record, shape)
         rows = None if self._rles is None else self._rles.get(record.key.image_id)
-        if rows is None and masks and self._rles is not None:
-            record.note("not in the label CSV", f"{len(masks)} PNG masks are used")
+        masks = self._masks(record, shape, are_truth=rows is None)
+        if rows is None and not masks and record.image is not None:
+            record.refuse("image without masks", self._lacking())
         given = list(masks.values()) if rows is None else object_rows.valid(record, rows, shape)
+        if record.image is None:
+            return
+        if rows is None and self._rles is not None:
+            record.note("not in the label CSV", f"{len(masks)} PNG masks are used")
         if rows is not None and masks:
             _compare(record, given, masks, shape)
         record.labels = object_rows.join(record, given, shape)
 
-    def _masks(self, record: Record, shape: tuple[int, int]) -> dict[str, str]:
-        """RLE by name of the masks; unreadable ones are noted."""
+    def _lacking(self) -> str:
+        csv = "" if self._rles is None else f" and no row in {LABELS}"
+        return f"no mask files{csv}; one without objects has a row with an empty EncodedPixels"
+
+    def _masks(self, record: Record, shape: tuple[int, int], *, are_truth: bool) -> dict[str, str]:
+        """RLE by name of the masks; an unreadable one is noted, or a fault if they are the truth."""
+        note = record.refuse if are_truth else record.note
         members = self._members[record.key.split]
         found: dict[str, str] = {}
         for name in sorted(members.masks.get(record.key.image_id, ())):
@@ -100,22 +123,17 @@ class Dsb2018:
                 mask = reader.mask(members.read(name), file, self._reading.choice)
                 _check_shape(mask.pixels, shape, file)
             except reader.UnknownFormatError:
-                record.note("mask unreadable", f"{file}: not a readable image")
+                note("mask unreadable", f"{file}: not a readable image")
             except UserError as error:
-                record.note("mask unreadable", str(error))
+                note("mask unreadable", str(error))
             else:
-                found |= self._objects(record, mask.coloured(), name)
+                try:
+                    found |= object_rows.encoded(
+                        mask.coloured(), name, several=self._reading.label_masks
+                    )
+                except UserError as error:
+                    note("mask unreadable", str(error))
         return found
-
-    def _objects(self, record: Record, mask: np.ndarray, name: str) -> dict[str, str]:
-        """RLE by name of the objects of a mask; UserError if nothing else tells them."""
-        try:
-            return object_rows.encoded(mask, name, several=self._reading.label_masks)
-        except UserError as error:
-            if self._rles is None:
-                raise
-            record.note("mask unreadable", str(error))
-            return {}
 
 
 class Members:
@@ -123,14 +141,14 @@ class Members:
 
     def __init__(self, path: Path) -> None:
         self._place = Place(path, f"supply with {SUPPLY}")
-        self.images: dict[str, str] = {}
+        self.images: dict[str, list[str]] = {}
         self.masks: dict[str, list[str]] = {}
         for name in self._place.names():
             image_id, folder, file = ("", "", *name.split("/"))[-3:]
-            if file.startswith(".") or name.startswith("__MACOSX") or not Path(file).suffix:
+            if _is_hidden(name) or not Path(file).suffix or file.lower() in NO_PICTURES:
                 continue
             if folder == "images":
-                self.images.setdefault(image_id, name)
+                self.images.setdefault(image_id, []).append(name)
             elif folder == "masks":
                 self.masks.setdefault(image_id, []).append(name)
         if not self.images:
@@ -138,6 +156,10 @@ class Members:
 
     def read(self, name: str) -> bytes:
         return self._place.read(name)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith("__MACOSX") or any(part.startswith(".") for part in name.split("/"))
 
 
 def _if_there(path: Path) -> Path | None:

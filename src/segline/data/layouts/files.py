@@ -17,7 +17,7 @@ import numpy as np
 from segline.base import files
 from segline.base.errors import UserError
 from segline.data import reader
-from segline.data.layouts import Problem, Record
+from segline.data.layouts import Fault, Problem, Record
 from segline.data.levels import Levels, Scale, each_channel8, stored_scale, to_rgb8
 from segline.data.reader import IMAGE_SUFFIXES, Choice, Mask
 from segline.submission import ids
@@ -46,19 +46,27 @@ def companion(raw: Path, name: str) -> Path | None:
 
 
 def by_stem(place: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], list[Problem]]:
-    """Files of a folder by stem, in natural order (2 before 10), and those of other formats as problems."""
+    """Files of a folder by stem, in natural order (2 before 10), and those not taken as problems.
+
+    Those are files of other formats, and faults: files of which others have the stem.
+    """
     found: dict[str, Path] = {}
-    others = []
+    others: list[Problem] = []
+    several: dict[str, list[Path]] = {}
     for path in sorted(place.iterdir(), key=natural):
         if path.name.startswith(".") or path.is_dir():
             continue
         if path.suffix.lower() not in suffixes:
             others.append(Problem(path.stem, "file not read", f"{path}: no known format"))
-        elif path.stem in found:
-            raise UserError(f"{path}: {found[path.stem].name} has the same stem; keep one of them")
         else:
+            several.setdefault(path.stem, []).append(path)
             found[path.stem] = path
-    if not found:
+    for stem, paths in several.items():
+        if len(paths) > 1:
+            del found[stem]
+            names = ", ".join(path.name for path in paths[:-1])
+            others.append(Fault(stem, "several files", f"{paths[-1]}: {names} has the same stem"))
+    if not several:
         raise UserError(f"{place}: no files of a known format ({', '.join(suffixes)}) in it")
     return found, others
 
@@ -69,24 +77,28 @@ def natural(path: Path) -> tuple:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.suffix
 
 
-def pair(images: dict[str, Path], masks: dict[str, Path]) -> dict[str, Path]:
-    """The mask of every image, by the image's stem; UserError for any file without partner."""
+def pair(images: dict[str, Path], masks: dict[str, Path]) -> tuple[dict[str, Path], list[Problem]]:
+    """The mask of every image, by the image's stem, and a fault for every file without partner.
+
+    UserError if no mask belongs to any image.
+    """
     paired = {}
     free = dict(masks)
     for stem in images:
         mask = next((m for m in (stem, *(stem + e for e in ENDINGS)) if m in free), None)
         if mask is not None:
             paired[stem] = free.pop(mask)
-    alone = [images[stem] for stem in images if stem not in paired]
-    if alone or free:
-        without = [f"{len(alone)} images without mask (first {alone[0]})"] if alone else []
-        first = next(iter(free.values()), None)
-        extra = [f"{len(free)} masks without image (first {first})"] if free else []
+    alone = {stem: path for stem, path in images.items() if stem not in paired}
+    if not paired:
+        first, other = next(iter(images.values()), "none"), next(iter(masks.values()), "none")
         raise UserError(
-            f"{' and '.join(without + extra)}; an image and its mask have the same stem, such as "
-            f"a.jpg and a.png or a_mask.png: rename, add or remove them"
+            f"no mask belongs to any image (first {first}, first mask {other}); an image and its mask "
+            f"have the same stem, such as a.jpg and a.png or a_mask.png"
         )
-    return paired
+    return paired, [
+        *(Fault(stem, "image without mask", f"{path}: no mask") for stem, path in alone.items()),
+        *(Fault(stem, "mask without image", f"{path}: no image") for stem, path in free.items()),
+    ]
 
 
 @contextlib.contextmanager

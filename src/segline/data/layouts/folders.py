@@ -16,13 +16,13 @@ If a training and a test image have the same stem, every training image is calle
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from segline.base.errors import UserError
 from segline.data.layouts import READING, Key, Problem, Reading, Record, files
-from segline.data.layouts.survey import Survey, plain
+from segline.data.layouts.survey import FAINT, LOSSY, Survey, plain
 from segline.data.stacks import Choice
 from segline.masks.classes import Classes
 from segline.masks.stored_masks import read_mask
@@ -54,6 +54,10 @@ class Pictures:
         train = [Key("train", self._prefix + stem) for stem in self.train]
         return train + [Key("test", stem) for stem in self.test]
 
+    def keep(self, stems: Container[str]) -> None:
+        """Leave out the training images that are not among `stems`."""
+        self.train = {stem: path for stem, path in self.train.items() if stem in stems}
+
     def stem(self, key: Key) -> str:
         return key.image_id.removeprefix(self._prefix) if key.split == "train" else key.image_id
 
@@ -67,15 +71,6 @@ class Pictures:
         files.read_image(record, path, self._choice)
         return record
 
-    def read_or_note(self, key: Key) -> Record:
-        """The same; of an image that cannot be read a record without it, which says so."""
-        try:
-            return self.read(key)
-        except UserError as error:
-            record = Record(key)
-            record.note("image unreadable", str(error))
-            return record
-
 
 class Folders:
     """A `SemanticSource`."""
@@ -86,11 +81,12 @@ class Folders:
         test = files.folder(raw, files.TEST_IMAGES)
         self._pictures = Pictures(raw, train, test, reading.choice)
         masks, others = files.by_stem(place, files.MASK_SUFFIXES)
-        self._masks = files.pair(self._pictures.train, masks)
+        self._masks, alone = files.pair(self._pictures.train, masks)
+        self._pictures.keep(self._masks)
         self.sample, self.solution = self._pictures.sample, self._pictures.solution
         self._choice = reading.choice
         self._survey = Survey.of(list(self._masks.values()), classes, reading.choice)
-        self.problems = [*self._pictures.problems, *others, *self._survey.problems]
+        self.problems = [*self._pictures.problems, *others, *alone]
         self.classes = classes
         if not classes.colours:
             self.classes = replace(classes, colours=self._survey.colours_of_classes(place, classes))
@@ -111,4 +107,7 @@ class Folders:
             if mask.notes and not record.problems:
                 record.note(*mask.notes[0])
             files.check_shapes(record, record.labels, path)
+            if self._survey.is_faint(path):
+                say = record.note if path.suffix.lower() in LOSSY else record.refuse
+                say("faint mask", f"{path}: {FAINT}")
         return record

@@ -26,6 +26,7 @@ from segline.base.errors import UserError
 from segline.data import stacks
 from segline.data.layouts import READING, Key, Problem, Reading, Record
 from segline.data.layouts import files as _files
+from segline.data.layouts.survey import FAINT
 from segline.data.levels import Scale, scale_of
 from segline.data.stacks import Choice
 from segline.masks import stored_masks
@@ -83,11 +84,15 @@ class Archives:
         archive, index = self._where[key]
         record = Record(key, place=str(archive.path), validation=archive in self._validation)
         where = f"{archive.path}[{index}]"
+        _check_finite(archive.images[index], where)
         bands = bool(self._choice.bands)
         _files.set_image(record, archive.images[index], where, archive.scale, bands=bands)
         if archive.masks is not None:
-            record.labels = self.labels(archive, index)
+            self._label(record, archive, index)
         return record
+
+    def _label(self, record: Record, archive: Archive, index: int) -> None:
+        record.labels = self.labels(archive, index)
 
     def labels(self, archive: Archive, index: int) -> np.ndarray:
         """The label image (H, W) int32 of one of its masks."""
@@ -100,6 +105,12 @@ class Npz(Archives):
     def __init__(self, raw: Path, classes: Classes, reading: Reading) -> None:
         super().__init__(raw, classes, reading.choice)
         self.classes = classes
+
+    def _label(self, record: Record, archive: Archive, index: int) -> None:
+        super()._label(record, archive, index)
+        assert archive.masks is not None
+        if _is_faint(archive.masks[index], archive, self.classes):
+            record.refuse("faint mask", f"{archive.path}[{index}]: {FAINT}")
 
     def labels(self, archive: Archive, index: int) -> np.ndarray:
         assert archive.masks is not None
@@ -145,7 +156,7 @@ def _read(path: Path, classes: Classes | None, choice: Choice, *, masked: bool) 
             f"(N, height, width)"
         )
     with _files.naming(path):
-        low, high = float(images.min()), float(images.max())
+        low, high = _range(images)
         scale = None if choice.bands else scale_of(images.dtype, low=low, high=high)
     return Archive(path, images, masks, scale, _full(masks, classes))
 
@@ -154,6 +165,12 @@ def _full(masks: np.ndarray | None, classes: Classes | None) -> float:
     if masks is None or classes is None or masks.dtype.kind not in "ui":
         return 0
     return max(stored_masks.top(mask, classes) for mask in masks)
+
+
+def _is_faint(mask: np.ndarray, archive: Archive, classes: Classes) -> bool:
+    """Whether a mask reaches 1 where others of its archive reach more."""
+    one_channel = len(classes) == 2 and mask.shape[2:] != (2,)
+    return one_channel and archive.full > 1 and stored_masks.top(mask, classes) == 1
 
 
 def _array(found: np.lib.npyio.NpzFile, what: str, path: Path) -> np.ndarray:
@@ -185,12 +202,22 @@ def _check_images(images: np.ndarray, path: Path, choice: Choice) -> None:
         )
     if not len(images):
         raise UserError(f"{path}: no images in it; save with numpy.savez(path, images, masks)")
+
+
+def _range(images: np.ndarray) -> tuple[float, float]:
+    """The least and the largest number of the images that are finite."""
     if images.dtype.kind == "f":
-        broken = ~np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
-        if broken.any():
-            index = int(broken.argmax())
-            pixel = first_pixel(~np.isfinite(images[index]))
-            raise UserError(
-                f"{path}: NaN or infinite in {broken.sum()} of {len(images)} images, first image {index} "
-                f"at {pixel}; mend them (numpy.nan_to_num) or leave these images and masks out"
-            )
+        finite = np.isfinite(images)
+        return (
+            float(images.min(initial=np.inf, where=finite)),
+            float(images.max(initial=-np.inf, where=finite)),
+        )
+    return float(images.min()), float(images.max())
+
+
+def _check_finite(image: np.ndarray, where: str) -> None:
+    broken = ~np.isfinite(image) if image.dtype.kind == "f" else np.zeros(1, bool)
+    if broken.any():
+        raise UserError(
+            f"{where}: NaN or infinite at {first_pixel(broken)}; mend it (numpy.nan_to_num)"
+        )

@@ -18,15 +18,19 @@ import numpy as np
 
 from segline.base.errors import UserError
 from segline.data import object_masks
-from segline.data.layouts import READING, Key, Problem, Reading, Record, files, object_rows
+from segline.data.layouts import READING, Fault, Key, Problem, Reading, Record, files, object_rows
 from segline.data.layouts.folders import Pictures
 from segline.data.reader import Mask
 
+NAMED = (
+    "the masks of a.jpg are a.png or a_mask.png, or of each object a_1.png or a/1.png; an image without "
+    "objects has a black mask"
+)
 SEPARATORS = "_-. "  # between an image's name and what an object's file has after it
 
 
 def open_raw(raw: Path, reading: Reading = READING) -> ObjectFolders:
-    """List and pair the files; UserError for a missing folder or a file without partner."""
+    """List and pair the files; UserError for a missing folder or if no mask belongs to any image."""
     return ObjectFolders(raw, reading)
 
 
@@ -40,9 +44,10 @@ class ObjectFolders:
         self._pictures, self._reading = Pictures(raw, train, test, reading.choice), reading
         self.sample, self.solution = self._pictures.sample, self._pictures.solution
         masks, others = _listed(place)
-        self._masks = _paired(self._pictures.train, masks)
+        self._masks, alone = _paired(self._pictures.train, masks)
+        self._pictures.keep(self._masks)
         self._of_objects = any(self._is_of_objects(stem) for stem in self._masks)
-        self.problems = [*self._pictures.problems, *others]
+        self.problems = [*self._pictures.problems, *others, *alone]
         self.reading = f"masks: {self._told()}"
 
     def _is_of_objects(self, stem: str) -> bool:
@@ -61,8 +66,8 @@ class ObjectFolders:
         return list(self._pictures.keys())
 
     def load(self, key: Key) -> Record:
-        record = self._pictures.read_or_note(key)
-        if key.split == "train" and record.image is not None:
+        record = self._pictures.read(key)
+        if key.split == "train":
             self._label(record, self._masks[self._pictures.stem(key)])
         return record
 
@@ -71,8 +76,7 @@ class ObjectFolders:
         try:
             masks = [files.read_mask(path, self._reading.choice) for path in paths]
         except UserError as error:
-            record.note("mask unreadable", f"{error}; its image is left out")
-            record.image = None
+            record.refuse("mask unreadable", str(error))
             return
         for mask, path in zip(masks, paths, strict=True):
             _check(record, mask, path)
@@ -121,35 +125,42 @@ def _listed(place: Path) -> tuple[list[Path], list[Problem]]:
     return found, others
 
 
-def _paired(images: dict[str, Path], masks: Iterable[Path]) -> dict[str, list[Path]]:
-    """The mask files of every image, by its stem; UserError for any file without partner."""
+def _paired(
+    images: dict[str, Path], masks: Iterable[Path]
+) -> tuple[dict[str, list[Path]], list[Problem]]:
+    """The mask files of every image, by its stem, and a fault for every file without partner.
+
+    An image with a mask that is called like it and further ones is a fault, too. UserError if no mask
+    belongs to any image.
+    """
     found: dict[str, list[Path]] = {}
     whole: dict[str, Path] = {}  # masks that are called like their image
-    alone: list[Path] = []
+    faults: list[Problem] = []
     for path in masks:
         stem, is_whole = _owner(path, images)
         if not stem:
-            alone.append(path)
+            faults.append(Fault(path.stem, "mask without image", f"{path}: no image"))
             continue
         if is_whole:
             whole[stem] = path
         found.setdefault(stem, []).extend([] if path.is_dir() else [path])
-    without = [images[stem] for stem in images if stem not in found]
-    if without or alone:
-        lacking = [f"{len(without)} images without mask (first {without[0]})"] if without else []
-        extra = [f"{len(alone)} masks without image (first {alone[0]})"] if alone else []
+    if not found:
+        first, other = next(iter(images.values()), "none"), faults[0].detail if faults else "none"
         raise UserError(
-            f"{' and '.join(lacking + extra)}; the masks of a.jpg are a.png or a_mask.png, or of each "
-            f"object a_1.png or a/1.png; an image without objects has a black mask"
+            f"no mask belongs to any image (first {first}, first mask {other}); {NAMED}"
         )
+    for stem, path in images.items():
+        if stem not in found:
+            faults.append(Fault(stem, "image without mask", f"{path}: no mask; {NAMED}"))
     for stem, path in whole.items():
-        other = next((each for each in found[stem] if each != path), None)
+        other = next((each.name for each in found[stem] if each != path), "")
         if other:
-            raise UserError(
-                f"{path}: beside it there is {other.name}: one mask of all objects, or a file an object? "
-                f"keep one of the two"
+            said = (
+                f"{path}: beside it there is {other}: one mask of all objects, or a file an object?"
             )
-    return found
+            faults.append(Fault(stem, "two kinds of masks", said))
+            del found[stem]
+    return found, faults
 
 
 def _owner(path: Path, images: dict[str, Path]) -> tuple[str, bool]:

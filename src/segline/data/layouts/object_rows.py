@@ -22,7 +22,7 @@ def encoded(mask: np.ndarray, name: str, *, several: bool) -> dict[str, str]:
 
 
 def valid(record: Record, rows: list[str], shape: tuple[int, int]) -> list[str]:
-    """The rows that decode to at least one pixel; the others are noted with the codec's message."""
+    """The rows that decode to at least one pixel; the others are faults, with the codec's message."""
     try:
         rle.decode_labels(rows, shape, overlap="smaller")
     except ValueError:
@@ -34,7 +34,7 @@ def _decodes(record: Record, number: int, row: str, shape: tuple[int, int]) -> b
     try:
         rle.decode(row, shape)
     except ValueError as error:
-        record.note("invalid RLE", f"row {number} of the image: {error}")
+        record.refuse("invalid RLE", f"row {number} of the image: {error}")
         return False
     return True
 

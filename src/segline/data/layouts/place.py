@@ -26,6 +26,7 @@ class Picture:
     fields: dict[str, str]
     names: dict[str, str] = field(default_factory=dict)  # by channel, '' where there is one file
     folder: str = ""  # what of the path is the same for all
+    others: list[tuple[str, str]] = field(default_factory=list)  # files of the same name, in pairs
 
     @property
     def name(self) -> str:
@@ -68,6 +69,14 @@ class Place:
             if found:
                 return dict(sorted(found.items(), key=lambda item: natural(item[0])))
         return {}
+
+    def twins(self, picture: Picture) -> list[tuple[str, str]]:
+        """Pairs of files of a picture that are both it and do not hold the same bytes."""
+        return [pair for pair in picture.others if self._bytes(pair[0]) != self._bytes(pair[1])]
+
+    def _bytes(self, name: str) -> bytes:
+        with self.file(name) as path:
+            return path.read_bytes()
 
     def named(self, names: Iterable[str]) -> str | None:
         """The file of the first of these file names, that in the uppermost folder."""
@@ -145,7 +154,9 @@ def _add(
     channel = fields.pop("channel", "")
     folder = _TOKEN.split(pattern)[0].rpartition("/")[0]
     picture = found.setdefault(template.format(**fields), Picture(fields, folder=folder))
-    picture.names.setdefault(channel, name)
+    first = picture.names.setdefault(channel, name)
+    if first != name:
+        picture.others.append((first, name))
 
 
 def natural(text: str) -> list[tuple[int, str]]:

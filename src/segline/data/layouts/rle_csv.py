@@ -12,14 +12,14 @@ of one class are joined.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from segline.base import files
 from segline.base.errors import UserError
-from segline.data.layouts import READING, Key, Reading, Record
+from segline.data.layouts import READING, Fault, Key, Problem, Reading, Record
 from segline.data.layouts import files as _files
 from segline.data.layouts.folders import Pictures
 from segline.masks import classes as semantic
@@ -46,9 +46,10 @@ class RleCsv:
             raw, train, _files.folder(raw, _files.TEST_IMAGES), reading.choice
         )
         self.sample, self.solution = self._pictures.sample, self._pictures.solution
-        self.problems = self._pictures.problems
         self._path = raw / TABLE
-        self._rows = _read_rows(self._path, classes, self._pictures.train)
+        self._rows, alone = _read_rows(self._path, classes, self._pictures.train)
+        self._pictures.keep(self._rows)
+        self.problems = [*self._pictures.problems, *alone]
 
     def keys(self) -> Sequence[Key]:
         return self._pictures.keys()
@@ -83,32 +84,37 @@ class RleCsv:
 Rows = dict[str, list[tuple[int, str]]]  # stem -> (class index, RLE), '' where it is absent
 
 
-def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> Rows:
+def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> tuple[Rows, list[Problem]]:
+    """The rows of the images, and a fault for every row without image and every image without row."""
     table = files.read_csv(path, class_submission.columns(len(classes)), dtype=str)
     class_ids = table["ClassId"] if "ClassId" in table else ["1"] * len(table)
     stems = ids.matched(table["ImageId"], images, path)
     rows: Rows = {}
-    unknown = []
+    faults: list[Problem] = []
     cells = zip(table["ImageId"], class_ids, table["EncodedPixels"], strict=True)
     for line, (image_id, class_id, encoded) in enumerate(cells, start=2):
         if image_id not in stems:
-            unknown.append(f"line {line}: {image_id}")
+            where = f"{path}, line {line}: no image {image_id}"
+            faults.append(Fault(image_id, "row without image", where))
             continue
         number = _class_number(class_id, classes, f"{path}, line {line}")
         rows.setdefault(stems[image_id], []).append((number, encoded.strip()))
-    check_paired(path, unknown, [image for stem, image in images.items() if stem not in rows])
-    return rows
-
-
-def check_paired(path: Path, unknown: Sequence[str], alone: Sequence[Path]) -> None:
-    """Refuse rows of no image, given as `line 2: a`, and images without row."""
-    if unknown or alone:
-        without = [f"{len(unknown)} rows without image (first {unknown[0]})"] if unknown else []
-        extra = [f"{len(alone)} images without row (first {alone[0]})"] if alone else []
+    if not rows:
         raise UserError(
-            f"{path}: {' and '.join(without + extra)}; add the images or remove the rows; an image "
-            f"without object has a row with an empty EncodedPixels"
+            f"{path}: none of its {len(table)} rows belongs to any of {len(images)} images (first "
+            f"{next(iter(images.values()), 'none')}); ImageId is an image's stem or file name"
         )
+    return rows, faults + without_rows(images, rows)
+
+
+def without_rows(images: Mapping[str, Path], rows: Container[str]) -> list[Problem]:
+    """A fault for every image of `images`, by stem, that has no row."""
+    said = "one without objects has a row with an empty cell"
+    return [
+        Fault(stem, "image without row", f"{image}: {said}")
+        for stem, image in images.items()
+        if stem not in rows
+    ]
 
 
 def _class_number(text: str, classes: Classes, where: str) -> int:

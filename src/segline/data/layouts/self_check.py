@@ -41,13 +41,28 @@ def check(specimens: Iterable[Specimen], coding: Coding, where: object) -> None:
     """UserError that names the right order or base if the configured one cannot be right."""
     if coding.codec not in ORDERED:
         return
-    found = list(specimens)
+    found = _readable(specimens, coding)
     other = coding.model_copy(update={"order": "rows" if coding.order == "columns" else "columns"})
     decoded = [(each, _union(each, coding, where), _union(each, other, where)) for each in found]
     _check_files(decoded, coding, other, where)
     _check_pieces(decoded, coding, other, where)
     _check_squares(decoded, coding, other, where)
     _check_base(found, coding, where)
+
+
+def _readable(specimens: Iterable[Specimen], coding: Coding) -> list[Specimen]:
+    """All of them if most cannot be decoded, which `_union` says; else those that can."""
+    found = list(specimens)
+    good = [each for each in found if _decodes(each, coding)]
+    return good if 2 * len(good) > len(found) else found
+
+
+def _decodes(specimen: Specimen, coding: Coding) -> bool:
+    try:
+        codecs.decode_labels(specimen.texts, specimen.shape, coding, overlap="smaller")
+    except ValueError:
+        return False
+    return True
 
 
 Decoded = Sequence[tuple[Specimen, np.ndarray, np.ndarray]]

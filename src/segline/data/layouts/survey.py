@@ -6,6 +6,7 @@ its neighbours say that 255 is the object.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,17 @@ from typing import Self
 import numpy as np
 
 from segline.base.errors import UserError
-from segline.data.layouts import Problem, files
+from segline.data.layouts import files
 from segline.data.reader import Mask
 from segline.data.stacks import Choice
 from segline.masks import colours, stored_masks
 from segline.masks.classes import Classes
 
+LOSSY = (".jpg", ".jpeg", ".webp")  # formats in which an empty mask may have noise of 0 and 1
+FAINT = (
+    "values 0 and 1 beside masks that reach more; where those larger values mean that the class is not "
+    "known, set data.ignore to them; else save this mask on the scale of the others"
+)
 BLACK_AND_WHITE = {"#000000", "#ffffff"}
 
 
@@ -29,15 +35,19 @@ class Survey:
 
     colours: set[str] = field(default_factory=set)
     tops: dict[np.dtype, float] = field(default_factory=dict)  # largest value by type of number
-    faint: list[Path] = field(default_factory=list)  # files of whole numbers that reach 1
+    faint: set[Path] = field(default_factory=set)  # files of whole numbers that reach 1
     palette: tuple[Path, bytes] | None = None  # of the first file that has one
 
     @classmethod
     def of(cls, paths: Sequence[Path], classes: Classes, choice: Choice) -> Self:
-        """Every mask is read once; UserError for one that cannot be, or whose palette differs."""
+        """Every mask that can be read is read once; UserError for one whose palette differs."""
         survey = cls()
         for path in paths:
-            survey._add(path, files.read_mask(path, choice), classes)
+            mask = None
+            with contextlib.suppress(UserError):  # whoever loads the image says so
+                mask = files.read_mask(path, choice)
+            if mask is not None:
+                survey._add(path, mask, classes)
         return survey
 
     def full(self, dtype: np.dtype) -> float:
@@ -46,12 +56,9 @@ class Survey:
         own = self.tops.get(dtype, 0.0)
         return own if own > 1 or folder <= 1 or dtype.kind == "f" else 255.0
 
-    @property
-    def problems(self) -> list[Problem]:
-        if max(self.tops.values(), default=0.0) <= 1:
-            return []
-        detail = "values 0 and 1 beside masks of a larger scale: 1 is read as nearly nothing"
-        return [Problem(path.stem, "faint mask", f"{path}: {detail}") for path in self.faint]
+    def is_faint(self, path: Path) -> bool:
+        """Whether a mask reaches 1 where others reach more, so that 1 would be read as nearly nothing."""
+        return path in self.faint and max(self.tops.values(), default=0.0) > 1
 
     def colours_of_classes(self, place: Path, classes: Classes) -> tuple[str, ...]:
         """Colours of the classes, if masks are in colours; none if those are only grey."""
@@ -74,7 +81,7 @@ class Survey:
             top = stored_masks.top(pixels, classes)
             self.tops[pixels.dtype] = max(self.tops.get(pixels.dtype, 0.0), top)
             if top == 1 and pixels.dtype.kind != "f":
-                self.faint.append(path)
+                self.faint.add(path)
 
     def _compare_palette(self, path: Path, mask: Mask, classes: Classes) -> None:
         """Refuse palette masks in which one index means different colours."""

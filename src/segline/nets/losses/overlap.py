@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from segline.nets.losses.term import Term, check_rank, one_hot, with_channels
+from segline.nets.losses.term import Term, check_rank, checked, one_hot, with_channels
 
 OVER = ("mean", "pooled")
 
@@ -27,11 +27,12 @@ class Overlap(Term):
         self.smooth, self.over = smooth, over
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        valid = checked(y_true, y_pred, self.activation)
         shared, sizes, _ = _sums(y_true, y_pred, sample_weight, self.activation)
         first = 1 if self.activation == "softmax" else 0
         if self.over == "pooled":
-            return 1.0 - self.ratio(ops.sum(shared[first:]), ops.sum(sizes[first:]))
-        return 1.0 - ops.mean(self.ratio(shared, sizes)[first:])
+            return valid * (1.0 - self.ratio(ops.sum(shared[first:]), ops.sum(sizes[first:])))
+        return valid * (1.0 - ops.mean(self.ratio(shared, sizes)[first:]))
 
     def ratio(self, shared: Any, sizes: Any) -> Any:
         """The measure, from the soft intersection and the sum of true and predicted pixels."""
@@ -71,12 +72,13 @@ class GeneralisedDice(Term):
         self.smooth = smooth
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        valid = checked(y_true, y_pred, self.activation)
         shared, sizes, true = _sums(y_true, y_pred, sample_weight, self.activation)
         present = true > 0
         rarest = ops.min(ops.where(present, true, ops.max(true)))
         weight = ops.where(present, (rarest / ops.where(present, true, 1.0)) ** 2, 1.0)
         above, below = ops.sum(weight * shared), ops.sum(weight * sizes)
-        return 1.0 - (2 * above + self.smooth) / (below + self.smooth)
+        return valid * (1.0 - (2 * above + self.smooth) / (below + self.smooth))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"smooth": self.smooth}

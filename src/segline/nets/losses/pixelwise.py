@@ -22,9 +22,11 @@ class CrossEntropy(Term):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         if self.activation == "softmax":
-            return ops.sparse_categorical_crossentropy(
-                ops.cast(y_true, "int32"), y_pred, from_logits=True
-            )
+            most = (
+                y_pred.shape[-1] - 1
+            )  # beyond it TensorFlow raises by itself, `checked` everywhere
+            label = ops.clip(ops.cast(y_true, "int32"), 0, most)
+            return ops.sparse_categorical_crossentropy(label, y_pred, from_logits=True)
         return ops.mean(ops.softplus(-_log_odds(y_true, y_pred, self.activation)), axis=-1)
 
 

@@ -21,7 +21,8 @@ class Term(keras.losses.Loss):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         check_rank(sample_weight, y_pred)
-        return super().__call__(y_true, y_pred, sample_weight)
+        valid = checked(y_true, y_pred, self.activation)
+        return valid * super().__call__(y_true, y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {"activation": self.activation, "name": self.name}
@@ -34,6 +35,36 @@ def check_rank(sample_weight: Any, y_pred: Any) -> None:
     found, wanted = tuple(ops.shape(sample_weight)), tuple(ops.shape(y_pred))[:-1]
     if len(found) != len(wanted):
         raise ValueError(f"weights must be one a pixel, {wanted}, not of shape {found}")
+
+
+def checked(y_true: Any, y_pred: Any, activation: str) -> Any:
+    """A float32 factor of the loss: 1, or NaN if a target is outside its range, so that training ends.
+
+    With softmax a target is a class index 0..C - 1, with sigmoid 0 or 1. ValueError that names the first
+    one outside where the values are known at once, as they are not inside a compiled step.
+    """
+    target = ops.cast(y_true, "float32")
+    if activation == "softmax":
+        most = y_pred.shape[-1] - 1
+        is_label = (target >= 0) & (target <= most) & (target == ops.floor(target))
+    else:
+        most, is_label = 1, (target == 0) | (target == 1)
+    if _is_concrete(is_label) and not bool(ops.all(is_label)):
+        found = ops.convert_to_numpy(target)[~ops.convert_to_numpy(is_label)].flat[0]
+        raise ValueError(
+            f"{activation}: the target {found:g} is outside 0..{most}; where a class is not known give any "
+            f"with weight 0"
+        )
+    return ops.where(ops.all(is_label), 1.0, float("nan"))
+
+
+def _is_concrete(tensor: Any) -> bool:
+    """Whether the values of a tensor are known now."""
+    try:
+        ops.convert_to_numpy(tensor)
+    except Exception:  # of many kinds, by backend
+        return False
+    return True
 
 
 def with_channels(y_true: Any, y_pred: Any, activation: str) -> Any:
