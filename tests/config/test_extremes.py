@@ -200,7 +200,7 @@ def test_a_value_is_refused_when_read_or_trains_a_batch(key, checkouts, monkeypa
     batch = next(
         iter(batches.fixed_batches(fitting, batch_size=2, n_samples=2).as_numpy_iterator())
     )
-    for config in [*stages][:1] + [*stages][1:][-2:]:
+    for config in [*stages][-1:]:  # each net takes seconds
         stage = settings.stages.of(config)[1]
         loss = compiled.net(stage, "float32").train_on_batch(*batch)
         assert np.isfinite(np.asarray(loss)).all(), stage

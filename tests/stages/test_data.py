@@ -245,6 +245,7 @@ def test_real_data(tmp_path):
         "overlapping masks": 6,
         "object with holes": 5,
         "object in several pieces": 2,
+        "near duplicate": 5,
     }
     pixels = problems.loc[problems["kind"] == "overlapping masks", "detail"].str.split().str[0]
     assert pixels.astype(int).sum() == 9
