@@ -124,21 +124,30 @@ def test_an_empty_folder_is_an_image_without_objects(raw):
     assert labels(raw, "a_1").max() == 1
 
 
-def test_files_without_partner_are_refused(raw):
-    files.write_image(raw / "masks/a.png", LABELS)
-    with one_line("1 images without mask .first .*a_1.png"):
+def faults(source):
+    assert all(isinstance(fault, Fault) for fault in source.problems)
+    return [(fault.image_id, fault.kind) for fault in source.problems]
+
+
+def test_files_without_partner_are_faults(raw):
+    with one_line("no mask belongs to any image .first .*a.png, first mask none"):
         opened(raw)
-    files.write_image(raw / "masks/a_1.png", LABELS)
     files.write_image(raw / "masks/b_2.png", LABELS)
-    with one_line("1 masks without image .first .*b_2.png"):
+    with one_line("no mask belongs to any image .* first mask .*b_2.png: no image"):
         opened(raw)
+    files.write_image(raw / "masks/a.png", LABELS)
+    source = opened(raw)
+    assert faults(source) == [("b_2", "mask without image"), ("a_1", "image without mask")]
+    assert [key.image_id for key in source.keys() if key.split == "train"] == ["a"]
 
 
-def test_a_whole_mask_beside_single_objects_is_refused(raw):
+def test_a_whole_mask_beside_single_objects_is_a_fault(raw):
     for name in ("a", "a_1", "a_2"):
         files.write_image(raw / f"masks/{name}.png", np.uint8(255) * (LABELS == 1))
-    with one_line("masks/a.png: beside it there is a_2.png"):
-        opened(raw)
+    source = opened(raw)
+    assert faults(source) == [("a", "two kinds of masks")]
+    assert "masks/a.png: beside it there is a_2.png" in source.problems[0].detail
+    assert [key.image_id for key in source.keys() if key.split == "train"] == ["a_1"]
 
 
 def test_a_mask_of_another_size_is_refused_and_an_unreadable_one_leaves_its_image_out(raw):
@@ -151,13 +160,12 @@ def test_a_mask_of_another_size_is_refused_and_an_unreadable_one_leaves_its_imag
     assert [problem.kind for problem in record.problems] == ["mask unreadable"]
 
 
-def test_an_unreadable_image_is_noted(raw):
+def test_an_unreadable_image_is_refused(raw):
     for name in ("a", "a_1"):
         files.write_image(raw / f"masks/{name}.png", LABELS)
     (raw / "images/a.png").write_bytes(b"no picture")
-    record = opened(raw, label_masks=True).load(Key("train", "a"))
-    assert record.image is None
-    assert [problem.kind for problem in record.problems] == ["image unreadable"]
+    with one_line("images/a.png: not a readable image"):
+        opened(raw, label_masks=True).load(Key("train", "a"))
 
 
 # --- rle_csv -------------------------------------------------------------------------------------
@@ -182,9 +190,7 @@ def test_a_malformed_row_and_an_image_without_row_are_faults(raw):
     assert [problem.kind for problem in record.problems] == ["invalid RLE"]
     table(raw, [*codes("a", LABELS), ("b", "")])
     source = opened(raw, "rle_csv")
-    kinds = [(fault.image_id, fault.kind) for fault in source.problems]
-    assert kinds == [("b", "row without image"), ("a_1", "image without row")]
-    assert all(isinstance(fault, Fault) for fault in source.problems)
+    assert faults(source) == [("b", "row without image"), ("a_1", "image without row")]
     assert source.load(Key("train", "a_1")).image is None
 
 

@@ -20,7 +20,6 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segline.base.errors import UserError
 from segline.data.layouts import READING, Key, Problem, Reading, Record, files
 from segline.data.layouts.survey import FAINT, LOSSY, Survey, plain
 from segline.data.stacks import Choice
