@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from segline.base.errors import UserError
+from segline.base.errors import UserError, of_machine
 from segline.config.places import RunFiles
 
 STAGES = "segline.stages"
@@ -36,6 +36,11 @@ def main() -> None:
     except typer.TyperException as error:
         said = error.format_message()  # empty where the help was printed instead
         sys.exit(_said(said, 2) if said else 2)
+    except Exception as error:
+        known = of_machine(error)
+        if known is None:
+            raise
+        sys.exit(_said(str(known), 2))
     except (typer.Abort, KeyboardInterrupt):
         status = 130
     if status == 130:  # what Typer makes of Ctrl-C
@@ -143,5 +148,5 @@ def _load_tensorflow_quietly() -> None:
 
 
 def _said(message: str, status: int) -> int:
-    print(f"segline: {message}", file=sys.stderr)
+    print("segline:", " ".join(message.splitlines()), file=sys.stderr)
     return status

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from segline.base.errors import UserError
-from segline.data.reader import refusing
+from segline.base.reading import refusing
 
 KNOWN_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "zstandard", 98: "PPMd", 99: "AES"}

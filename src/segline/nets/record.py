@@ -24,10 +24,8 @@ def resumed(model: keras.Model, path: Path, settings: dict[str, Any]) -> Record:
         "best_epoch": 0,
         "history": [],
     }
-    if not path.exists():
-        return fresh
-    state = checkpoint.load(path)
-    if state.record["settings"] != settings:
+    state = checkpoint.latest(path)
+    if state is None or state.record["settings"] != settings:
         return fresh
     checkpoint.restore(model, state)
     return state.record

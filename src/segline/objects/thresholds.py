@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from segline.base.files import read_json
 from segline.config.tables import Tune
 from segline.masks import watershed
 from segline.masks.targets import Channel
@@ -17,6 +19,7 @@ from segline.metrics.objectives import Objects
 from segline.objects import maps
 
 UNSEEN = "unseen"
+REMEDY = "remove it, and make tune makes it again"
 SURFACES = {"body": Channel.BODY, "distance": Channel.DISTANCE}
 
 
@@ -26,6 +29,11 @@ class Thresholds(NamedTuple):
     seed_threshold: float
     foreground_threshold: float
     min_size_px: int
+
+
+def read(path: Path) -> dict[str, Any]:
+    """thresholds.json: `final` and `parts` of `cross_fitted`, and the modalities `unseen`."""
+    return read_json(path, {"final": dict, "parts": dict, "unseen": list})
 
 
 def axes(tune: Tune) -> dict[str, Sequence[float]]:

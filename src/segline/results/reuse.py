@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from segline.base.errors import UserError
 from segline.base.files import read_json
 from segline.config.places import RunFiles
 from segline.config.tables import Table
@@ -18,4 +19,7 @@ def runs_like(run: RunFiles, stages: Iterable[type[Table]]) -> list[RunFiles]:
 
 def _holds(run: RunFiles, stage: type[Table], settings: object) -> bool:
     path = run.params(stage)
-    return path.exists() and read_json(path) == settings
+    try:
+        return path.exists() and read_json(path) == settings
+    except UserError:  # damaged; its own run will say so
+        return False

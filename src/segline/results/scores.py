@@ -9,16 +9,22 @@ from typing import Any
 import pandas as pd
 
 from segline.base.errors import UserError
-from segline.base.files import read_csv
+from segline.base.files import read_csv, read_json
 from segline.config.places import RunFiles
 from segline.objects import out_of_fold
 
 MEASURES = {"dice": "mean Dice", "ap": "mAP"}  # columns of scores.csv; class masks have the first
+REMEDY = "remove it, and make score makes it again"
 KINDS = {  # what tables call modalities that share a column
     "fluorescence": ("fluorescence",),
     "tissue": ("tissue_light", "tissue_purple"),
     "brightfield": ("brightfield",),
 }
+
+
+def read_cv(path: Path) -> dict[str, Any]:
+    """cv.json; UserError for one that has no mean score."""
+    return read_json(path, {"mean": (float, int)})
 
 
 def read_scored(run: RunFiles, *, score: str) -> pd.DataFrame:

@@ -6,8 +6,8 @@ import pandas as pd
 
 from segline import tasks
 from segline.base.console import console
-from segline.base.files import read_json, write_csv, write_json
-from segline.config.places import RunFiles
+from segline.base.files import write_csv, write_json
+from segline.config.places import RunFiles, maker
 from segline.config.stages import TuneStage
 from segline.data.tables import data_hash
 from segline.objects import out_of_fold, thresholds
@@ -18,17 +18,17 @@ def run(run: RunFiles) -> None:
     settings = run.settings(TuneStage)
     task = tasks.of(settings.task, settings.metric)
     table = out_of_fold.read(run.data, run.judged_maps("oof"))
-    parts = thresholds.parts(table, unseen=read_json(run.thresholds)["unseen"])
+    parts = thresholds.parts(table, unseen=thresholds.read(run.thresholds)["unseen"])
     decoders = task.decoders(run.thresholds, run.second_if_fitted)
     rows, summary = task.scored(table, parts, decoders)
-    write_csv(run.scores, rows)
+    write_csv(run.scores, rows, seal=maker(run.scores))
     folds = _folds(table)
     summary |= {
         "dataset": run.data.folder.name,
         "data_hash": data_hash(run.data),
         "folds": folds,
     }
-    write_json(run.cv, summary)
+    write_json(run.cv, summary, seal=maker(run.cv))
     title = f"cross-validated on {len(rows)} images of fold(s) {folds}"
     console.print(task.summary_table(summary, title))
 

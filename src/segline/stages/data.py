@@ -19,7 +19,7 @@ from rich.progress import track
 from segline.base import files
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.config.places import DataFiles, RunFiles
+from segline.config.places import DataFiles, RunFiles, maker
 from segline.config.tables import Data
 from segline.data import fields, label_checks, raw_files, semantic_checks, summary
 from segline.data.layouts import (
@@ -49,7 +49,7 @@ def run(run: RunFiles) -> None:
 
     The folder they were read from is remembered, and what was in it.
     """
-    raw = Path(run.raw.read_text().rstrip("\n"))
+    raw = Path(files.read_text(run.raw).rstrip("\n"))
     listing = raw_files.listing(raw)  # before reading: what changes meanwhile is read again
     ingest(raw, run.data, run.settings(Data))
     files.write_json(run.data.raw_listing, listing)
@@ -87,8 +87,8 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {data.problems}")
-    files.write_json(data.summary, shown)
-    files.write_csv(data.images, images)
+    files.write_json(data.summary, shown, seal=maker(data.summary))
+    files.write_csv(data.images, images, seal=maker(data.images))
 
 
 def _opened(raw: Path, settings: Data, classes: Classes | None) -> Source:
@@ -106,7 +106,7 @@ def _replacing_pictures(data: DataFiles) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as name:
         new = Path(name)
         yield new
-        data.images.unlink(missing_ok=True)
+        files.remove(data.images)
         for folder in PICTURES:
             shutil.rmtree(out / folder, ignore_errors=True)
             (new / folder).mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from rich.table import Table
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import write_csv
-from segline.config.places import RunFiles
+from segline.config.places import RunFiles, maker
 from segline.config.tables import Data
 from segline.data.folds import assign
 from segline.data.tables import read_images
@@ -23,7 +23,7 @@ def run(run: RunFiles) -> None:
     except ValueError as error:
         raise UserError(f"{run.data.images}: {error}") from None
     _print(table.merge(folds, on="image_id"))
-    write_csv(run.data.folds, folds)
+    write_csv(run.data.folds, folds, seal=maker(run.data.folds))
 
 
 def _print(table: pd.DataFrame) -> None:

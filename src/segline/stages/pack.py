@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keras
-
 from segline.base.checksums import sha256
 from segline.base.console import console
 from segline.base.errors import UserError
@@ -15,7 +13,7 @@ from segline.config.places import FoldFiles, RunFiles, ShippedFiles
 from segline.config.read import lineage
 from segline.config.stages import TrainedStage
 from segline.config.tables import Predict
-from segline.nets import weights_file
+from segline.nets import model_file, weights_file
 from segline.results.model_card import model_card
 
 LIMIT_MB = 30
@@ -58,6 +56,6 @@ def run(run: RunFiles, config: Path, out: Path) -> None:
 
 def _packed(fold: FoldFiles, shipped: ShippedFiles) -> Path:
     out = shipped.folder / f"{fold.folder.name}.h5"
-    model = keras.saving.load_model(fold.model, compile=False)
+    model = model_file.read(fold.model)
     weights_file.write(out, model, stages.read(fold.settings, TrainedStage))
     return out

@@ -10,6 +10,7 @@ import pandas as pd
 from rich.progress import track
 
 from segline.base.console import console
+from segline.base.errors import UserError
 from segline.base.files import copy, read_image
 from segline.config.places import RunFiles, Split
 from segline.config.stages import TrainStage
@@ -50,7 +51,11 @@ def _taken_from_another_run(run: RunFiles, fold: int, split: Split) -> bool:
             and made.stat().st_mtime >= model.stat().st_mtime
             and filecmp.cmp(model, ours.model, shallow=False)
         ):
-            copy(made, ours.maps(split))
+            try:
+                copy(made, ours.maps(split))
+            except UserError as damage:
+                console.print(f"not copied: {damage}")
+                continue
             console.print(f"{ours.maps(split)}: the same model and settings as {made}, copied")
             return True
     return False

@@ -8,7 +8,7 @@ from segline.base.errors import UserError
 from segline.base.files import read_json, write_text_if_changed
 from segline.config import places, read, stages
 from segline.config.names import GENERATED_SOLUTION
-from segline.config.places import PRETRAINED, DataFiles, FoldFiles, RunFiles
+from segline.config.places import PRETRAINED, DataFiles, FoldFiles, RunFiles, maker
 from segline.config.stages import RunStage, TrainStage
 from segline.config.tables import Config, Data, Table
 from segline.data import raw_files
@@ -38,15 +38,19 @@ def run(
     folder, is_ours = raw_files.folder(run.root, experiment.data.dataset, raw)
     members = _members(run, config, experiment, with_ or [])
     for stage in wanted:
-        write_text_if_changed(run.params(type(stage)), stages.text(stage))
-    write_text_if_changed(data.settings, stages.text(experiment.data))
-    write_text_if_changed(run.params(RunStage), stages.text(members))
+        _write(run.params(type(stage)), stages.text(stage))
+    _write(data.settings, stages.text(experiment.data))
+    _write(run.params(RunStage), stages.text(members))
     write_text_if_changed(run.raw, f"{folder}\n")
     variables = _graph(run, experiment, config, members) | _of_data(
         data, experiment, folder, is_ours
     )
     text = "".join(f"{name} := {value}\n" for name, value in variables.items())
     write_text_if_changed(run.makefile, text)
+
+
+def _write(path: Path, text: str) -> None:
+    write_text_if_changed(path, text, seal=maker(path))
 
 
 def _refuse_unshipped(run: RunFiles, config: Path) -> None:

@@ -10,13 +10,14 @@ import pandas as pd
 
 from segline import tasks
 from segline.base.console import console
-from segline.base.files import read_csv, read_json, replacing, write_json
+from segline.base.files import read_csv, replacing, write_json
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
 from segline.config.tables import Data
 from segline.data.tables import read_images, shapes
 from segline.masks.classes import of_data
 from segline.objects import maps
+from segline.results.scores import read_cv
 from segline.submission import dialect
 from segline.submission import instances as submission
 from segline.submission.rows import read
@@ -37,13 +38,13 @@ def run(run: RunFiles, out: Path) -> None:
     sizes = shapes(read_images(run.data.images))
     with replacing(out) as written:
         rows = _rows(found, sample, settings, task)
-        rows.to_csv(written, index=False, lineterminator="\n")
+        written.write_text(rows.to_csv(index=False, lineterminator="\n"))
         valid = (
             dialect.checked(written, sample, settings.described, sizes)
             if settings.described
             else task.checked(written, sample, sizes)
         )
-        write_json(out.with_suffix(".json"), read_json(run.cv))
+        write_json(out.with_suffix(".json"), read_cv(run.cv))
     console.print(f"wrote {out}: {valid}")
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from segline.base.checksums import check_sums
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import replacing, write_text
+from segline.base.files import write_text
 from segline.config import stages
-from segline.config.places import RunFiles, ShippedFiles
+from segline.config.places import RunFiles, ShippedFiles, maker
 from segline.config.stages import TrainedStage, TrainStage
-from segline.nets import weights_file
+from segline.nets import model_file, weights_file
 
 
 def run(run: RunFiles, fold: int, shipped: Path) -> None:
@@ -24,9 +24,8 @@ def run(run: RunFiles, fold: int, shipped: Path) -> None:
     weights = source.weights(fold)
     settings, wanted = weights_file.settings_of(weights), run.settings(TrainStage)
     _refuse_others(settings, wanted, weights)
-    write_text(files.settings, stages.text(settings))
-    with replacing(files.model) as temporary:
-        weights_file.read(weights).save(temporary)
+    write_text(files.settings, stages.text(settings), seal=maker(files.settings))
+    model_file.write(files.model, weights_file.read(weights))
     console.print(f"wrote {files.model} from {weights}")
 
 

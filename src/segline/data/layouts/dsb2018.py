@@ -19,6 +19,7 @@ import numpy as np
 
 from segline.base import files
 from segline.base.errors import UserError
+from segline.base.reading import UnknownFormatError
 from segline.data import object_masks, reader
 from segline.data.archives import Place
 from segline.data.layouts import READING, Key, Problem, Reading, Record
@@ -98,7 +99,7 @@ class Dsb2018:
             try:
                 mask = reader.mask(members.read(name), file, self._reading.choice)
                 _check_shape(mask.pixels, shape, file)
-            except reader.UnknownFormatError:
+            except UnknownFormatError:
                 record.note("mask unreadable", f"{file}: not a readable image")
             except UserError as error:
                 record.note("mask unreadable", str(error))
