@@ -23,3 +23,16 @@ def compiled_kernels():
     options = {"seed_threshold": 0.5, "foreground_threshold": 0.5, "min_size_px": 1}
     watershed.instances(probs, probs, min_seed_px=2, **options)
     watershed.components(probs, threshold=0.5, min_size_px=1)
+
+
+@pytest.fixture
+def counted(request):
+    """Called for each fault that a test of kind `fault` has made and seen handled; for docs/reliability.md."""
+    total = 0
+
+    def count(n=1):
+        nonlocal total
+        total += n
+
+    yield count
+    request.node.user_properties.append(("faults", total))

@@ -21,13 +21,13 @@ def run(run: RunFiles) -> None:
     parts = thresholds.parts(table, unseen=thresholds.read(run.thresholds)["unseen"])
     decoders = task.decoders(run.thresholds, run.second_if_fitted)
     rows, summary = task.scored(table, parts, decoders)
-    write_csv(run.scores, rows, seal=maker(run.scores))
     folds = _folds(table)
     summary |= {
         "dataset": run.data.folder.name,
         "data_hash": data_hash(run.data),
         "folds": folds,
     }
+    write_csv(run.scores, rows, seal=maker(run.scores))
     write_json(run.cv, summary, seal=maker(run.cv))
     title = f"cross-validated on {len(rows)} images of fold(s) {folds}"
     console.print(task.summary_table(summary, title))
