@@ -27,7 +27,7 @@ def compiled_kernels():
 
 @pytest.fixture
 def counted(request):
-    """Called for each fault that a test of kind `fault` has made and seen handled; for docs/reliability.md."""
+    """Called for each fault that a test marked `fault` has made and seen handled (docs/reliability.md)."""
     total = 0
 
     def count(n=1):

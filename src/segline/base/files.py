@@ -59,7 +59,7 @@ def replacing(path: Path | str, *, seal: str = "") -> Iterator[Path]:
             yield temporary
             _flush(temporary)
             temporary.chmod(0o666 & ~_umask())
-            seals.beside(path).unlink(missing_ok=True)
+            seals.remove(path)
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -91,7 +91,8 @@ def _umask() -> int:
 
 
 def write_text(path: Path | str, text: str, *, seal: str = "") -> None:
-    write_bytes(path, text.encode(), seal=seal)
+    with replacing(path, seal=seal) as temporary:
+        temporary.write_bytes(text.encode())
 
 
 def write_bytes(path: Path | str, data: bytes, *, seal: str = "") -> None:
@@ -110,7 +111,7 @@ def copy(source: Path | str, path: Path | str) -> None:
 def remove(path: Path) -> None:
     """Remove a file, if it is there, with its seal."""
     path.unlink(missing_ok=True)
-    seals.beside(path).unlink(missing_ok=True)
+    seals.remove(path)
 
 
 def write_text_if_changed(path: Path | str, text: str, *, seal: str = "") -> bool:

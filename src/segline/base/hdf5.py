@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 
@@ -28,47 +29,46 @@ class _Steady:
     nothing is written.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: FileIO) -> None:
         self._file = file
         self.fault: BaseException | None = None
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-        self.readinto = file.readinto  # type: ignore[attr-defined]
+        self.read, self.readinto = file.read, file.readinto
+        self.seek, self.tell = file.seek, file.tell  # which write nothing: the file has no buffer
 
     def write(self, data: bytes) -> int:
-        if self.fault is None:
-            try:
-                return self._file.write(data)
-            except BaseException as error:
-                self.fault = error
+        self._kept(self._write, memoryview(data).cast("B"))
         return len(data)
+
+    def _write(self, left: memoryview) -> None:
+        while left:
+            left = left[self._file.write(left) :]
 
     def truncate(self, size: int) -> None:
         self._kept(self._file.truncate, size)
 
     def flush(self) -> None:
-        self._kept(self._file.flush)
+        """Nothing waits to be written."""
 
     def check(self) -> None:
         """Raise the first failure, if there was one."""
         if self.fault is not None:
             raise self.fault
 
-    def _kept(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return None if self.fault else work(*arguments)
-        except BaseException as error:
-            self.fault = error
-            return None
+    def _kept(self, work: Callable[[Any], Any], argument: Any) -> None:
+        if self.fault is None:
+            try:
+                work(argument)
+            except BaseException as error:
+                self.fault = error
 
 
 @contextlib.contextmanager
 def writing(path: Path, *, seal: str = "") -> Iterator[Writing]:
     """Yield an open HDF5 file, which becomes `path` when the block succeeds (`files.replacing`)."""
-    with replacing(path, seal=seal) as temporary, temporary.open("w+b") as raw:
+    with replacing(path, seal=seal) as temporary, temporary.open("w+b", buffering=0) as raw:
         steady = _Steady(raw)
         with h5py.File(steady, "w") as file:
             yield Writing(file, steady.check)
-        steady.flush()
         steady.check()
 
 

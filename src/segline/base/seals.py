@@ -11,8 +11,10 @@ versions, or of the user) are read all the same; what they hold is checked by wh
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,7 @@ from segline.base.errors import UserError
 
 VERSION = 1  # of what sealed files hold; one more whenever an older reader would misread them
 ENDING = ".sum"
+LONGEST = 255  # bytes of a name
 _TEXT = re.compile(r"# segline (\d+), (\d+) bytes, ([^\n]*)\n([0-9a-f]{64})  [^\n]*\n")
 
 
@@ -43,11 +46,25 @@ def text(path: Path, maker: str) -> str:
     return f"# segline {VERSION}, {size} bytes, {maker}\n{digest}  {path.name}\n"
 
 
+def remove(path: Path) -> None:
+    """Remove the seal of a file, if it has one."""
+    with contextlib.suppress(FileNotFoundError):
+        if _may_have(path):
+            beside(path).unlink()
+
+
+def _may_have(path: Path) -> bool:
+    """Whether the name leaves room for that of a seal."""
+    return len(os.fsencode(beside(path).name)) <= LONGEST
+
+
 def of(path: Path) -> Seal | None:
     """The seal of a file, None without one; UserError if it is none of ours."""
+    if not _may_have(path):
+        return None
     try:
         found = _TEXT.fullmatch(beside(path).read_text(errors="replace"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UserError(f"{beside(path)}: {error.strerror}; remove it") from None
