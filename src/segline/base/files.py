@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,6 +162,14 @@ def read_json(path: Path | str, keys: Mapping[str, type | tuple[type, ...]] | No
                 f"another version: remove it and run the same make command again"
             )
     return found
+
+
+def read_toml(path: Path | str) -> dict[str, Any]:
+    text = read_text(path)
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UserError(f"{path}: not valid TOML ({error})") from None
 
 
 def _shown(found: object, key: str) -> str:

@@ -33,7 +33,7 @@ class Place:
 
     def read(self, name: str) -> bytes:
         """UserError for a file that is damaged."""
-        with refusing(name, "file"):
+        with refusing(self._path / name, "file"):
             if self._zip:
                 return self._zip.read(self._stored[name])
             return (self._path / name).read_bytes()
