@@ -7,7 +7,7 @@ from pathlib import Path
 from segline.base.checksums import sha256
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import copy, read_json, write_text
+from segline.base.files import read_bytes, read_json, write_bytes, write_text
 from segline.config import stages
 from segline.config.places import FoldFiles, RunFiles, ShippedFiles
 from segline.config.read import lineage
@@ -31,7 +31,7 @@ def run(run: RunFiles, config: Path, out: Path) -> None:
     written = [_packed(fold, shipped) for fold in folds]
     for file in (run.thresholds, run.second, run.cv, run.scores):
         if file.exists():
-            copy(file, shipped.of_run(file))
+            write_bytes(shipped.of_run(file), read_bytes(file))  # SHA256SUMS is their seal
             written.append(shipped.of_run(file))
     write_text(shipped.predict, stages.text(run.settings(Predict)))
     written.append(shipped.predict)
