@@ -48,6 +48,7 @@ from segline.objects import decoders, maps
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests/fuzz"
 RESULT = ROOT / "benchmarks/results/fuzz.json"
+HANGS = 60  # seconds after its time in which a process must end
 MEMORY = 6 << 30  # bytes of address space, beyond which Python says MemoryError
 
 
@@ -304,7 +305,12 @@ def _in_process(name: str, seconds: float) -> int:
             folder = Path(place)
             left = max(1.0, end - time.monotonic())
             command = [sys.executable, *_start(), name, "--seconds", f"{left:.0f}"]
-            answer = subprocess.run([*command, "--folder", place], stderr=subprocess.PIPE)
+            try:
+                answer = subprocess.run(
+                    [*command, "--folder", place], stderr=subprocess.PIPE, timeout=left + HANGS
+                )
+            except subprocess.TimeoutExpired:
+                answer = subprocess.CompletedProcess(command, -1, stderr=b"it hangs")
             counted = folder / "count"
             total += int(counted.read_text()) if counted.exists() else 0
             if answer.returncode == 0:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -35,7 +36,8 @@ TEXTS = (
     *("group", "modality", "stratum", "part"),
 )  # columns of names, in any table
 MAX_PNG_LABEL = np.iinfo(np.uint16).max
-# Of a file that OpenCV cannot read a `UserError` says so, once.
+# Of a file that they cannot read a `UserError` says so, once.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -265,7 +267,7 @@ def _decoded_labels(data: bytes, *, of_tiff: bool) -> np.ndarray | None:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     import tifffile
 
-    return tifffile.imread(io.BytesIO(data))
+    return tifffile.imread(io.BytesIO(data), key=0)
 
 
 def store_array(group: h5py.Group, name: str, values: np.ndarray) -> None:

@@ -117,9 +117,12 @@ def without_orientation(data: bytes) -> tuple[bytes, bool]:
     import tifffile
 
     changed = bytearray(data)
-    found = False
+    found, seen = False, set()
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         for page in tiff.pages:
+            if page.offset in seen:  # tifffile would go round for ever
+                raise ValueError("its pages lead in a circle")
+            seen.add(page.offset)
             tag = page.aspage().tags.get(ORIENTATION)
             if tag is not None and tag.value != 1:
                 found = True
