@@ -31,9 +31,9 @@ class Thresholds(NamedTuple):
     min_size_px: int
 
 
-def read(path: Path) -> dict[str, Any]:
-    """thresholds.json: `final` and `parts` of `cross_fitted`, and the modalities `unseen`."""
-    return read_json(path, {"final": dict, "parts": dict, "unseen": list})
+def read(path: Path, **keys: type) -> dict[str, Any]:
+    """thresholds.json: `final` and `parts` of `cross_fitted`, and further `keys` that must be there."""
+    return read_json(path, {"final": dict, "parts": dict} | keys)
 
 
 def axes(tune: Tune) -> dict[str, Sequence[float]]:

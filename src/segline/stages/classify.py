@@ -21,7 +21,7 @@ def run(run: RunFiles, fold: int, split: Split) -> None:
     """
     files = run.fold(fold)
     source, out = files.maps(split), files.class_maps(split)
-    tuned, classifier = thresholds.read(run.thresholds), predict.load_classifier(files)
+    tuned, classifier = thresholds.read(run.thresholds, unseen=list), predict.load_classifier(files)
     part_of: dict[str, str] = {}
     if split == "oof":
         table = out_of_fold.read(run.data, run.maps("oof"))

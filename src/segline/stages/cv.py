@@ -18,7 +18,7 @@ def run(run: RunFiles) -> None:
     settings = run.settings(TuneStage)
     task = tasks.of(settings.task, settings.metric)
     table = out_of_fold.read(run.data, run.judged_maps("oof"))
-    parts = thresholds.parts(table, unseen=thresholds.read(run.thresholds)["unseen"])
+    parts = thresholds.parts(table, unseen=thresholds.read(run.thresholds, unseen=list)["unseen"])
     decoders = task.decoders(run.thresholds, run.second_if_fitted)
     rows, summary = task.scored(table, parts, decoders)
     folds = _folds(table)
