@@ -48,7 +48,7 @@ from segline.objects import decoders, maps
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests/fuzz"
 RESULT = ROOT / "benchmarks/results/fuzz.json"
-HANGS = 60  # seconds after its time in which a process must end
+HANGS = 240  # seconds after its time in which a process must end
 MEMORY = 6 << 30  # bytes of address space, beyond which Python says MemoryError
 
 

@@ -44,7 +44,9 @@ class Count:
 
 def markdown(found: dict[str, dict[str, int]], fuzzed: dict[str, int]) -> str:
     lines = ["| fault | made | survived |", "|---|---|---|"]
-    lines += [f"| {kind} | {row['made']} | {row['survived']} |" for kind, row in sorted(found.items())]
+    lines += [
+        f"| {kind} | {row['made']} | {row['survived']} |" for kind, row in sorted(found.items())
+    ]
     lines += ["", "| reader, fuzzed | inputs |", "|---|---|"]
     lines += [f"| `{name}` | {n:,} |" for name, n in sorted(fuzzed.items())]
     return "\n".join(lines)

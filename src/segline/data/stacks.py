@@ -117,13 +117,17 @@ def without_orientation(data: bytes) -> tuple[bytes, bool]:
     import tifffile
 
     changed = bytearray(data)
-    found, seen = False, set()
+    found = False
+    seen: set[int] = set()
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         for page in tiff.pages:
             if page.offset in seen:  # tifffile would go round for ever
                 raise ValueError("its pages lead in a circle")
             seen.add(page.offset)
-            tag = page.aspage().tags.get(ORIENTATION)
+            whole = page.aspage()
+            if math.prod(whole.chunked) > 8 * len(data):  # it would look for each of millions
+                raise ValueError("its pages have more parts than the file has bytes")
+            tag = whole.tags.get(ORIENTATION)
             if tag is not None and tag.value != 1:
                 found = True
                 place = slice(tag.valueoffset, tag.valueoffset + 2)

@@ -33,7 +33,8 @@ class Thresholds(NamedTuple):
 
 def read(path: Path, **keys: type) -> dict[str, Any]:
     """thresholds.json: `final` and `parts` of `cross_fitted`, and further `keys` that must be there."""
-    return read_json(path, {"final": dict, "parts": dict} | keys)
+    needed: dict[str, type] = {"final": dict, "parts": dict}
+    return read_json(path, needed | keys)
 
 
 def axes(tune: Tune) -> dict[str, Sequence[float]]:
