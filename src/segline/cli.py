@@ -148,5 +148,5 @@ def _load_tensorflow_quietly() -> None:
 
 
 def _said(message: str, status: int) -> int:
-    print("segline:", " ".join(message.splitlines()), file=sys.stderr)
+    print(f"segline: {message}", file=sys.stderr)
     return status

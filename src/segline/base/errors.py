@@ -26,8 +26,12 @@ CURES = {
 class UserError(Exception):
     """A fault in what the user gave: what, where, expected, found, what to do, in one line.
 
-    The command line prints the message without a traceback and exits with status 2.
+    The command line prints the message without a traceback and exits with status 2. Line breaks, which
+    names of files may have, become spaces.
     """
+
+    def __init__(self, message: object) -> None:
+        super().__init__(" ".join(str(message).splitlines()))
 
 
 def of_machine(error: BaseException, place: object = "") -> UserError | None:

@@ -20,9 +20,10 @@ class Place:
         self._path = path
         self._zip = None if path.is_dir() else _open(path, remedy)
         self._stored: dict[str, str] = {}  # name with slashes -> name in the zip
-        for info in self._zip.infolist() if self._zip else ():
-            _check(info, path)
-            self._stored.setdefault(info.filename.replace("\\", "/"), info.filename)
+        with refusing(path, "zip", remedy):
+            for info in self._zip.infolist() if self._zip else ():
+                _check(info, path)
+                self._stored.setdefault(info.filename.replace("\\", "/"), info.filename)
 
     def names(self) -> list[str]:
         """Paths of all files, with slashes, from the folder or in the order of the zip."""
@@ -33,17 +34,15 @@ class Place:
 
     def read(self, name: str) -> bytes:
         """UserError for a file that is damaged."""
-        with refusing(self._path / name, "file"):
+        with refusing(f"{self._path}/{name}", "file"):
             if self._zip:
                 return self._zip.read(self._stored[name])
             return (self._path / name).read_bytes()
 
 
 def _open(path: Path, remedy: str) -> zipfile.ZipFile:
-    try:
+    with refusing(path, "zip", f"is it complete? {remedy}"):
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-        raise UserError(f"{path}: {error}; is it complete? {remedy}") from None
 
 
 def _check(info: zipfile.ZipInfo, path: Path) -> None:

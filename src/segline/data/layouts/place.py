@@ -7,12 +7,12 @@ import os
 import re
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from segline.base.errors import UserError
+from segline.base.reading import refusing
 
 _TOKEN = re.compile(r"(\*\*/|\*|\{\w+\})")
 
@@ -44,10 +44,8 @@ class Place:
             self._add_zip(name)
 
     def _add_zip(self, name: str) -> None:
-        try:
+        with refusing(self.raw / name, "zip", "is it complete?"):
             archive = zipfile.ZipFile(self.raw / name)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise UserError(f"{self.raw / name}: {error}; is it complete?") from None
         unpacked = set(self.names)
         for member in sorted(archive.namelist()):
             inside = f"{name[: -len('.zip')]}/{member}"
@@ -99,11 +97,11 @@ class Place:
         archive, member = self._zips[name]
         with tempfile.TemporaryDirectory(prefix="segline-") as folder:
             path = Path(folder) / ("file" + PurePosixPath(name).suffix)
+            with refusing(f"{self.raw}/{name}", "file"):
+                data = archive.read(member)
+            path.write_bytes(data)
             try:
-                path.write_bytes(archive.read(member))
                 yield path
-            except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-                raise UserError(f"{self.raw / name}: {error}") from None
             except UserError as error:
                 raise UserError(str(error).replace(str(path), str(self.raw / name))) from None
 
