@@ -32,3 +32,16 @@ for ignored in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(ignored) is signal.SIG_IGN:
         usual = signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL
         signal.signal(ignored, usual)
+
+
+@pytest.fixture
+def counted(request):
+    """Called for each fault that a test marked `fault` has made and seen handled (docs/reliability.md)."""
+    total = 0
+
+    def count(n=1):
+        nonlocal total
+        total += n
+
+    yield count
+    request.node.user_properties.append(("faults", total))

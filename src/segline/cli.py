@@ -19,7 +19,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 
 from segline.base import stopping
-from segline.base.errors import UserError
+from segline.base.errors import UserError, of_machine
 from segline.config.places import RunFiles
 
 STAGES = "segline.stages"
@@ -37,6 +37,11 @@ def main() -> None:
     except typer.TyperException as error:
         said = error.format_message()  # empty where the help was printed instead
         sys.exit(_said(said, 2) if said else 2)
+    except Exception as error:
+        known = of_machine(error)
+        if known is None:
+            raise
+        sys.exit(_said(str(known), 2))
     stopping.check()  # a library may have swallowed it
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from segline.base.errors import UserError
 from segline.config.places import FoldFiles
 from segline.config.stages import TrainStage
 from segline.config.tables import Fitting, Loss
@@ -282,3 +283,46 @@ def test_a_slow_start_is_let_be(tmp_path):
     assert "1" * 7 in blank
     assert rows[-1]["classes_loss"] > rows[-1]["level"]
     assert rows[-1]["classes_loss"] < 0.5 * rows[0]["classes_loss"]
+
+
+DAMAGES = {
+    "flipped": lambda data: data[:999] + bytes([data[999] ^ 1]) + data[1000:],
+    "half": lambda data: data[: len(data) // 2],
+    "empty": lambda data: b"",
+    "foreign": lambda data: b"{}",
+}
+
+
+@pytest.mark.fault("torn, flipped or foreign file")
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys, counted):
+    """It trains the lost epoch again and ends bit for bit the same."""
+    whole, _ = fit(tmp_path / "whole", 3)
+    fit(tmp_path / "begun", 2)
+    last = tmp_path / "begun/last.h5"
+    data = last.read_bytes()
+    for damage in DAMAGES.values():
+        last.write_bytes(damage(data))
+        assert checkpoint.latest(last).record["epoch"] == 1
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"going on from {last.with_name('last.before.h5')}, after epoch 1" in said
+        assert not last.exists()
+        counted()
+    resumed, made = fit(tmp_path / "begun", 3)
+    assert [row["epoch"] for row in made["history"]] == [1, 2, 3]
+    assert all(map(np.array_equal, values(whole), values(resumed)))
+
+
+@pytest.mark.fault("torn, flipped or foreign file")
+def test_damaged_checkpoints_without_another_are_one_line(tmp_path, counted):
+    fit(tmp_path, 1)
+    last = tmp_path / "last.h5"
+    assert not checkpoint.before(last).exists()
+    for damage in DAMAGES.values():
+        data = last.read_bytes()
+        last.write_bytes(damage(data))
+        with pytest.raises(UserError, match=r"last\.h5: [^\n]+ fresh=1"):
+            checkpoint.latest(last)
+        last.write_bytes(data)
+        counted()
+    checkpoint.forget(last)
+    assert checkpoint.latest(last) is None

@@ -9,7 +9,7 @@ import pytest
 
 import runs
 from segline import shipped
-from segline.base import checksums, files, locks
+from segline.base import checksums, files, locks, seals
 from segline.base.errors import UserError
 from segline.config import read, stages
 from segline.config.places import RunFiles, ShippedFiles
@@ -268,3 +268,26 @@ def test_a_name_of_no_weights_lists_those_there_are(packed, tmp_path, monkeypatc
     there.weights(0).write_bytes(b"changed")
     with pytest.raises(UserError, match=r"fold_0\.h5: differs from"):
         shipped.load("small")
+
+
+@pytest.mark.fault("torn, flipped or foreign file")
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_damaged_net_is_one_line(run, counted, sealed):
+    path = run.fold(0).model
+    data, seal = path.read_bytes(), seals.beside(path).read_text()
+    weights = data.index(b"model.weights.h5") + len(data) // 3
+    damages = [data[: len(data) // 2], b"", b"{}", bytes(len(data))]
+    damages.append(data[:weights] + bytes([data[weights] ^ 1]) + data[weights + 1 :])
+    try:
+        for damaged in damages:
+            path.write_bytes(damaged)
+            if not sealed:
+                seals.beside(path).unlink(missing_ok=True)
+            with pytest.raises(
+                UserError, match=r"\A[^\n]+/model\.keras: [^\n]+make train makes it again"
+            ):
+                predict.run(run, fold=0, split="oof")
+            counted()
+    finally:
+        files.write_bytes(path, data)
+        files.write_text(seals.beside(path), seal)

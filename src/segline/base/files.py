@@ -1,7 +1,9 @@
 """Reading and atomic writing of every file the pipeline touches.
 
 A file is written beside its destination, flushed to disk and renamed over it, so that a reader
-(and Make) sees the old file or the new one, never a part.
+(and Make) sees the old file or the new one, never a part. What a later stage reads is sealed (`seals`), and
+checked here when it is read. Only Python's own files touch the disk: libraries encode to memory and decode
+from there, so that a full disk or an odd name is an `OSError` and no crash of theirs.
 """
 
 from __future__ import annotations
@@ -10,11 +12,13 @@ import contextlib
 import csv
 import io
 import json
+import logging
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +26,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from segline.base import leftovers
-from segline.base.errors import UserError
+from segline.base import leftovers, seals
+from segline.base.errors import UserError, of_machine
+from segline.base.reading import refusing
 
 if TYPE_CHECKING:  # h5py takes time to import, and few who read files need it
     import h5py
@@ -33,32 +38,56 @@ TEXTS = (
     *("group", "source", "modality", "stratum", "part"),
 )  # columns of names, in any table
 MAX_PNG_LABEL = np.iinfo(np.uint16).max
-# Of a file that OpenCV cannot read a `UserError` says so, once.
+# Of a file that they cannot read a `UserError` says so, once.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @contextlib.contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
+def replacing(path: Path | str, *, seal: str = "") -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it over `path` when the block succeeds.
 
     The temporary file keeps the suffix of `path`, since many writers choose the format by it. If the
     block raises, nothing is left behind and the old file stays; after a kill `leftovers.sweep` tidies up.
+    With `seal`, the command that makes the file, it is sealed. UserError where the disk, its rights or
+    the name forbid it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=leftovers.prefix(path.stem), suffix=path.suffix
-    )
+    with _named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=leftovers.prefix(path.stem), suffix=path.suffix[:40]
+        )
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with _named(path):
+            yield temporary
+            _flush(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            seals.remove(path)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    if seal:
+        write_text(seals.beside(path), seals.text(path, seal))
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say of what the machine forbids which file could not be written."""
+    try:
+        yield
+    except (OSError, UnicodeEncodeError) as error:
+        known = of_machine(error, path)
+        if known is None:
+            raise
+        raise known from None
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def _umask() -> int:
@@ -67,33 +96,47 @@ def _umask() -> int:
     return mask
 
 
-def write_text(path: Path | str, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text)
+def write_text(path: Path | str, text: str, *, seal: str = "") -> None:
+    with replacing(path, seal=seal) as temporary:
+        temporary.write_bytes(text.encode())
 
 
-def write_bytes(path: Path | str, data: bytes) -> None:
-    with replacing(path) as temporary:
+def write_bytes(path: Path | str, data: bytes, *, seal: str = "") -> None:
+    with replacing(path, seal=seal) as temporary:
         temporary.write_bytes(data)
 
 
 def copy(source: Path | str, path: Path | str) -> None:
-    with replacing(path) as temporary:
+    """Copy a file with its seal, if it has one; UserError if it is not as it was sealed."""
+    seals.check(Path(source))
+    sealed = seals.of(Path(source))
+    with replacing(path, seal=sealed.maker if sealed else "") as temporary:
         shutil.copyfile(source, temporary)
 
 
-def write_text_if_changed(path: Path | str, text: str) -> bool:
+def remove(path: Path) -> None:
+    """Remove a file, if it is there, with its seal."""
+    path.unlink(missing_ok=True)
+    seals.remove(path)
+
+
+def write_text_if_changed(path: Path | str, text: str, *, seal: str = "") -> bool:
     """Write `text` unless the file already holds it, so that its time changes only with it."""
+    path = Path(path)
     if holds(path, text):
+        if seal:
+            write_text_if_changed(seals.beside(path), seals.text(path, seal))
         return False
-    write_text(path, text)
+    write_text(path, text, seal=seal)
     return True
 
 
-def holds(path: Path | str, text: str) -> bool:
-    """Whether the file is there and has this text."""
+def holds(path: Path | str, text: str, *, seal: str = "") -> bool:
+    """Whether the file is there and has this text, and the `seal` if one is given."""
     path = Path(path)
-    return path.exists() and path.read_text() == text
+    if not path.exists() or path.read_bytes() != text.encode():
+        return False
+    return not seal or holds(seals.beside(path), seals.text(path, seal))
 
 
 def is_newer(path: Path, *others: Path) -> bool:
@@ -106,22 +149,56 @@ def to_json(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
-def write_json(path: Path | str, value: Any) -> None:
-    write_text(path, to_json(value))
+def write_json(path: Path | str, value: Any, *, seal: str = "") -> None:
+    write_text(path, to_json(value), seal=seal)
 
 
-def read_json(path: Path | str) -> Any:
+def read_bytes(path: Path | str) -> bytes:
+    """The bytes of a file; UserError if it cannot be read or is not as it was sealed."""
+    path = Path(path)
+    with refusing(path, "file"):
+        seals.check(path)
+        return path.read_bytes()
+
+
+def read_text(path: Path | str) -> str:
+    data = read_bytes(path)
+    with refusing(path, "text file in UTF-8"):
+        return data.decode()
+
+
+def read_json(path: Path | str, keys: Mapping[str, type | tuple[type, ...]] | None = None) -> Any:
+    """What a JSON file holds: with `keys`, a table that has these, each of its type."""
+    text = read_text(path)
+    with refusing(path, "JSON file"):
+        found = json.loads(text)
+    for key, kind in (keys or {}).items():
+        value = found.get(key) if isinstance(found, dict) else found
+        if not isinstance(found, dict) or not isinstance(value, kind):
+            wanted = kind.__name__ if isinstance(kind, type) else kind[0].__name__
+            raise UserError(
+                f"{path}: expected {key} (a {wanted}), found {_shown(found, key)}; damaged, or of "
+                f"another version: remove it and run the same make command again"
+            )
+    return found
+
+
+def read_toml(path: Path | str) -> dict[str, Any]:
+    text = read_text(path)
     try:
-        return json.loads(Path(path).read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UserError(f"{path}: not valid TOML ({error})") from None
 
 
-def write_csv(path: Path | str, table: pd.DataFrame) -> None:
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+def _shown(found: object, key: str) -> str:
+    if not isinstance(found, dict):
+        return f"a {type(found).__name__} in place of a table"
+    return f"a {type(found[key]).__name__}" if key in found else "none"
+
+
+def write_csv(path: Path | str, table: pd.DataFrame, *, seal: str = "") -> None:
+    write_text(path, table.to_csv(index=False, lineterminator="\n"), seal=seal)
 
 
 def read_csv(path: Path | str, columns: tuple[str, ...] = (), **options: Any) -> pd.DataFrame:
@@ -131,14 +208,9 @@ def read_csv(path: Path | str, columns: tuple[str, ...] = (), **options: Any) ->
     """
     dtype = options.pop("dtype", {})
     options["dtype"] = dict.fromkeys(TEXTS, str) | dtype if isinstance(dtype, dict) else dtype
-    try:
+    seals.check(Path(path))
+    with refusing(path, "CSV"):
         table = pd.read_csv(path, keep_default_na=False, **options)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except OSError as error:  # a folder, or one that may not be read
-        raise UserError(f"{path}: not a readable CSV ({error.strerror or error})") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a readable CSV ({error})".replace("\n", " ")) from None
     _check_fields(table, path)
     missing = [name for name in columns if name not in table.columns]
     if missing:
@@ -184,9 +256,10 @@ def _check_rows(text: str, n_fields: int, where: str) -> None:
 def write_image(path: Path | str, image: np.ndarray) -> None:
     """Write (H, W) or (H, W, 3) RGB, uint8 or uint16, in the format of the suffix."""
     stored = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    with replacing(path) as temporary:
-        if not cv2.imwrite(str(temporary), stored):
-            raise OSError(f"{path}: OpenCV could not write the image")
+    done, data = cv2.imencode(Path(path).suffix, stored)
+    if not done:
+        raise ValueError(f"{path}: OpenCV cannot encode an image of {image.shape} {image.dtype}")
+    write_bytes(path, data.tobytes())
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:
@@ -206,12 +279,10 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
 
 def read_image(path: Path | str) -> np.ndarray:
     """Read an image as (H, W, 3) uint8 RGB; one of other channels (`.npy`) as (H, W, C) uint8."""
-    try:
+    with refusing(path):
         if Path(path).suffix == ".npy":
             return np.load(path, allow_pickle=False)
         return decode_image(Path(path).read_bytes(), str(path))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
 
 
 def labels_suffix(n_objects: int) -> str:
@@ -224,8 +295,9 @@ def write_labels(path: Path | str, labels: np.ndarray) -> None:
     if path.suffix == ".tif":
         import tifffile
 
-        with replacing(path) as temporary:
-            tifffile.imwrite(temporary, labels.astype(np.uint32), compression="zlib")
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, labels.astype(np.uint32), compression="zlib")
+        write_bytes(path, buffer.getvalue())
         return
     if labels.max(initial=0) > MAX_PNG_LABEL:
         raise ValueError(f"{path}: label {labels.max()} does not fit a 16-bit PNG; use .tif")
@@ -235,16 +307,19 @@ def write_labels(path: Path | str, labels: np.ndarray) -> None:
 def read_labels(path: Path | str) -> np.ndarray:
     """Read a label image as (H, W) int32."""
     path = Path(path)
-    if not path.exists():
-        raise UserError(f"{path}: no such file")
-    if path.suffix == ".tif":
-        import tifffile
+    with refusing(path, "label image", "remove images.csv beside its folder and make data again"):
+        labels = _decoded_labels(path.read_bytes(), of_tiff=path.suffix == ".tif")
+        if labels is None or labels.ndim != 2 or labels.dtype.kind not in "ui":
+            raise ValueError("expected one channel of integers")
+        return labels.astype(np.int32)
 
-        return tifffile.imread(path).astype(np.int32)
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels is None or labels.ndim != 2:
-        raise UserError(f"{path}: not a readable single-channel label image")
-    return labels.astype(np.int32)
+
+def _decoded_labels(data: bytes, *, of_tiff: bool) -> np.ndarray | None:
+    if not of_tiff:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    import tifffile
+
+    return tifffile.imread(io.BytesIO(data), key=0)
 
 
 def store_array(group: h5py.Group, name: str, values: np.ndarray) -> None:

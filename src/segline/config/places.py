@@ -252,6 +252,29 @@ class ShippedFiles:
         return self.folder / file.name
 
 
+MAKERS = {  # the file's name: what makes it
+    **dict.fromkeys(("images.csv", "summary.json", "folds.csv"), "make data"),
+    **dict.fromkeys(
+        ("model.keras", "model.json", "trained_on.json", "history.csv", "last.h5"), "make train"
+    ),
+    **dict.fromkeys(("classifier.keras", "classifier.json"), "make submit"),
+    **dict.fromkeys(("oof.h5", "test.h5", "precision.json", "provenance.json"), "make predict"),
+    **dict.fromkeys(("oof_classes.h5", "test_classes.h5", "second.h5"), "make score"),
+    **dict.fromkeys(("cv.json", "scores.csv"), "make score"),
+    "best.h5": "make train fresh=1",
+    "thresholds.json": "make tune",
+}
+
+
+def maker(path: Path) -> str:
+    """The command that makes a file of a run or of a data set, with the run's `config=` and `set=`.
+
+    >>> maker(Path("data/runs/quick/fold_1/oof.h5"))
+    'make predict'
+    """
+    return MAKERS.get(path.name, "the same make command")
+
+
 def dataset(root: Path, name: str) -> DataFiles:
     return DataFiles(root / "interim" / name)
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from segline.base.errors import UserError
+from segline.base.files import read_toml
 from segline.config.tables import Config, Table, known_keys, nearest
 from segline.config.tables.built_in import followed, resolved
 from segline.config.tables.dialect import Dialect
@@ -100,13 +101,10 @@ def _with_dialect(tree: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
+    if not path.exists():
         known = ", ".join(sorted(other.stem for other in path.parent.glob("*.toml"))) or "none"
-        raise UserError(f"{path}: no such config; configs here: {known}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not valid TOML ({error})") from None
+        raise UserError(f"{path}: no such config; configs here: {known}")
+    return read_toml(path)
 
 
 def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from segline.base.errors import UserError
-from segline.data.reader import refusing
+from segline.base.reading import refusing
 
 KNOWN_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "zstandard", 98: "PPMd", 99: "AES"}
@@ -32,7 +32,7 @@ class Place:
 
     def read(self, name: str) -> bytes:
         """UserError for a file that is damaged."""
-        with refusing(name, "file"):
+        with refusing(f"{self._path}/{name}", "file"):
             if self._zip:
                 return self._zip.read(self._stored[name])
             return (self._path / name).read_bytes()
@@ -44,10 +44,8 @@ def opened(path: Path, remedy: str = "") -> zipfile.ZipFile:
     A zip bomb is refused by the size that it declares. The true size cannot be larger: reading a member
     ends at its declared size, and its checksum fails.
     """
-    try:
+    with refusing(path, "zip", f"is it complete? {remedy}".rstrip()):
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
-        raise UserError(f"{path}: {error}; is it complete? {remedy}".rstrip()) from None
     for info in archive.infolist():
         _check(info, path)
     declared = sum(info.file_size for info in archive.infolist())

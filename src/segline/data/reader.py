@@ -3,22 +3,21 @@
 Every file is taken as it is stored: what an orientation tag asks of viewers is not done, on images and
 masks alike, so that both lie in one frame and sizes are those of the stored pixels. What a file leaves
 open (which page, which channels) is chosen by a setting or refused. Decoders see memory only, and
-whatever they raise becomes a `UserError` here.
+whatever they raise becomes a `UserError` (`base.reading`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from segline.base.errors import UserError
+from segline.base.reading import refusing
 from segline.data import dicom, stacks
 from segline.data.levels import as_rgb8, each_channel8
 from segline.data.stacks import Choice
@@ -70,26 +69,6 @@ class Mask:
     def coloured(self) -> np.ndarray:
         """The pixels, palette indices replaced by their colours."""
         return self.pixels if self.palette is None else self.palette[self.pixels]
-
-
-class UnknownFormatError(UserError):
-    """The bytes are those of no image at all."""
-
-
-@contextlib.contextmanager
-def refusing(name: object, what: str = "image") -> Iterator[None]:
-    """Turn whatever a decoder raises into a UserError that begins with `name`."""
-    try:
-        yield
-    except UserError:
-        raise
-    except UnidentifiedImageError:
-        raise UnknownFormatError(
-            f"{name}: not a readable {what} (no known format); replace or remove it"
-        ) from None
-    except Exception as error:  # foreign bytes in foreign code: anything can come out
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{name}: not a readable {what} ({said}); replace or remove it") from None
 
 
 def picture(data: bytes, name: object, choice: Choice | None = None) -> Picture:

@@ -124,9 +124,16 @@ def without_orientation(data: bytes) -> tuple[bytes, bool]:
 
     changed = bytearray(data)
     found = False
+    seen: set[int] = set()
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         for page in tiff.pages:
-            tag = page.aspage().tags.get(ORIENTATION)
+            if page.offset in seen:  # tifffile would go round for ever
+                raise ValueError("its pages lead in a circle")
+            seen.add(page.offset)
+            whole = page.aspage()
+            if math.prod(whole.chunked) > 8 * len(data):  # it would look for each of millions
+                raise ValueError("its pages have more parts than the file has bytes")
+            tag = whole.tags.get(ORIENTATION)
             if tag is not None and tag.value != 1:
                 found = True
                 place = slice(tag.valueoffset, tag.valueoffset + 2)

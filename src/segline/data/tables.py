@@ -21,16 +21,34 @@ IMAGE_COLUMNS = (
     *("modality", "group", "source"),
 )
 SEMANTIC_COLUMNS = ("stratum", "validation")  # of semantic sets, after the others
+REMEDY = "remove it, and make data makes it again"
 NO_FOLD = -1  # of images that are trained on in every fold
 
 
 def read_images(path: Path) -> pd.DataFrame:
     """images.csv, ids, groups and strata as text; semantic sets have `SEMANTIC_COLUMNS` too."""
     names = ("image_id", "split", "image", "labels", "modality", "group", "source", "stratum")
-    try:
-        return read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str))
-    except UserError as error:
-        raise UserError(f"{error}; make data writes it") from None
+    return _checked(read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str)), path)
+
+
+def _checked(images: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Refuse a table that is cut off, or that nobody can have meant."""
+    whole = ["image_id", "split", "height", "width", "group"]
+    cut = images[[*IMAGE_COLUMNS]].isna().any(axis=1) | (images[whole] == "").any(axis=1)
+    faults = {
+        "cut off, or without a value": cut,
+        "whose image_id another row has": images["image_id"].duplicated(),
+        "of a split other than train and test": ~images["split"].isin(["train", "test"]),
+    }
+    sides = images[["height", "width", "n_objects"]].apply(pd.to_numeric, errors="coerce")
+    faults["of sizes that are no numbers"] = (~(sides % 1 == 0) | (sides < 0)).any(axis=1)
+    for what, rows in faults.items():
+        if rows.any():
+            number = int(rows.to_numpy().argmax()) + 2
+            raise UserError(f"{path}, line {number}: a row {what}; {REMEDY}")
+    if images.empty:
+        raise UserError(f"{path}: no image in it; {REMEDY}")
+    return images
 
 
 def shapes(images: pd.DataFrame) -> dict[str, tuple[int, int]]:
@@ -48,6 +66,7 @@ def described(images: Path) -> Dialect | None:
 def read_folds(images: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The training rows of `images` with a column `fold`."""
     folds = read_csv(path, ("image_id", "fold"), dtype={"image_id": str, "fold": int})
+    _check_folds(images, folds, path)
     train = images[images["split"] == "train"].merge(folds, on="image_id", how="left")
     unassigned = train.loc[train["fold"].isna(), "image_id"]
     if len(unassigned):
@@ -56,6 +75,20 @@ def read_folds(images: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"run make data again"
         )
     return train.astype({"fold": int}).reset_index(drop=True)
+
+
+def _check_folds(images: pd.DataFrame, folds: pd.DataFrame, path: Path) -> None:
+    """Refuse folds of other images: one of the two tables is cut off or of another data set."""
+    twice = folds.loc[folds["image_id"].duplicated(), "image_id"]
+    if len(twice):
+        raise UserError(f"{path}: {twice.iloc[0]} is listed twice; {REMEDY}")
+    known = images.loc[images["split"] == "train", "image_id"]
+    foreign = folds.loc[~folds["image_id"].isin(known), "image_id"]
+    if len(foreign):
+        raise UserError(
+            f"{path}: {len(foreign)} images (first {foreign.iloc[0]}) are no training images of "
+            f"{path.with_name('images.csv')}; remove both, and make data makes them again"
+        )
 
 
 def with_extra(train: pd.DataFrame, extra: Sequence[Path]) -> pd.DataFrame:
@@ -83,4 +116,4 @@ def with_extra(train: pd.DataFrame, extra: Sequence[Path]) -> pd.DataFrame:
 
 def data_hash(data: DataFiles) -> str:
     """Hash of the data set's content, from the summary that `make data` wrote beside images.csv."""
-    return str(read_json(data.summary)["data_hash"])
+    return str(read_json(data.summary, {"data_hash": str})["data_hash"])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import keras
 import numpy as np
 
-from segline.base.files import replacing
+from segline.base import hdf5, seals
+from segline.base.console import console
+from segline.base.errors import UserError
+from segline.base.files import remove, replacing
+from segline.config.places import maker
 
 
 class State(NamedTuple):
@@ -47,13 +51,63 @@ def assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
 
 
 def save(path: Path, state: State) -> None:
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    """Write a state; of one with a record, which training goes on from, the one before is kept too."""
+    if state.record and path.exists():
+        _keep_before(path)
+    with hdf5.writing(path, seal=maker(path)) as (file, _):
         file.attrs["record"] = json.dumps(state.record)
         for number, value in enumerate(state.variables):
             file.create_dataset(f"{number:05d}", data=value)
 
 
+def _keep_before(path: Path) -> None:
+    """Give the file a second name, which stays when it is replaced; copy it where there are no links."""
+    try:
+        seal = seals.of(path)
+    except UserError:
+        return
+    with replacing(before(path), seal=seal.maker if seal else "") as temporary:
+        temporary.unlink()
+        try:
+            temporary.hardlink_to(path)
+        except OSError:
+            shutil.copyfile(path, temporary)
+
+
+def before(path: Path) -> Path:
+    """Where the state before the one at `path` is kept."""
+    return path.with_stem(f"{path.stem}.before")
+
+
+def forget(path: Path) -> None:
+    """Remove a state and the one before it."""
+    remove(path)
+    remove(before(path))
+
+
 def load(path: Path) -> State:
-    with h5py.File(path, "r") as file:
+    with hdf5.reading(path, "checkpoint", maker(path)) as file:
         names = sorted(file)
         return State([file[name][()] for name in names], json.loads(file.attrs["record"]))
+
+
+def latest(path: Path) -> State | None:
+    """The state at `path`, if that is damaged or gone the one before it; None if neither is there.
+
+    Of a damaged one the line is printed, and it is removed, so that it never takes the place of the other.
+    UserError if there is no other.
+    """
+    if not path.exists():
+        return load(before(path)) if before(path).exists() else None
+    try:
+        return load(path)
+    except UserError as damage:
+        try:
+            found = load(before(path))
+        except UserError:
+            raise UserError(f"{damage}; or start afresh with fresh=1") from None
+        console.print(
+            f"{damage}; going on from {before(path)}, after epoch {found.record['epoch']}"
+        )
+        remove(path)
+        return found

@@ -17,14 +17,23 @@ import pandas as pd
 from segline.base import locks, stopping
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import read_json, replacing, write_csv, write_json, write_text
+from segline.base.files import read_json, write_csv, write_json, write_text
 from segline.base.stopping import Stopped
 from segline.config import stages
-from segline.config.places import FoldFiles
+from segline.config.places import FoldFiles, maker
 from segline.config.stages import TrainedStage, TrainStage
 from segline.config.tables import Fitting
 from segline.data.identity import Identity
-from segline.nets import batches, checkpoint, compiled, losses, record, validate, weights_file
+from segline.nets import (
+    batches,
+    checkpoint,
+    compiled,
+    losses,
+    model_file,
+    record,
+    validate,
+    weights_file,
+)
 from segline.nets.epoch_end import EpochEnd, NothingLearnt
 from segline.nets.progress import EpochProgress
 from segline.nets.record import Record
@@ -65,6 +74,8 @@ def fit(fold: Fold, precision: str, *, threads: int) -> None:
         "data": fold.data.model_dump(mode="json"),
     }
     made = record.resumed(model, fold.files.last, identity)
+    if fold.settings.train.keep == "best" and made["best_epoch"]:
+        checkpoint.load(fold.files.best)  # of a damaged one the end of training is too late to hear
     if fold.start and record.is_new(made):
         new = weights_file.start_from(model, fold.start)
         said = "".join(f", new output {name}" for name in new)
@@ -90,14 +101,14 @@ def chosen_precision(fold: Fold, kept: Path) -> str:
         return settings.train.precision
     with locks.held(kept, wait=True):  # folds that train side by side get one answer
         if kept.exists():
-            return read_json(kept)["precision"]
+            return read_json(kept, {"precision": str})["precision"]
         batch = first_batch(fold)
         speeds = {
             precision: compiled.images_per_second(compiled.net(settings, precision), batch)
             for precision in ("float32", "bfloat16")
         }
         faster = max(speeds, key=lambda name: speeds[name])
-        write_json(kept, {"precision": faster, "images_per_second": speeds})
+        write_json(kept, {"precision": faster, "images_per_second": speeds}, seal=maker(kept))
     return faster
 
 
@@ -183,7 +194,7 @@ def _epoch_end(fold: Fold, made: Record, progress: EpochProgress) -> EpochEnd:
     settings, train = fold.settings, fold.settings.train
 
     def report(row: dict[str, Any]) -> None:
-        write_csv(fold.files.history, pd.DataFrame(made["history"]))
+        write_csv(fold.files.history, pd.DataFrame(made["history"]), seal=maker(fold.files.history))
         progress.line(row)
 
     held_out = stopping.Stoppable(
@@ -257,9 +268,8 @@ def _write_model(model: keras.Model, fold: Fold, trained: TrainedStage, made: Re
     elif model.optimizer.use_ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     weights_file.round_kernels(model)
-    write_text(fold.files.settings, stages.text(trained))
-    write_text(fold.files.trained_on, stages.text(fold.data))
-    with replacing(fold.files.model) as temporary:
-        compiled.inference_model(model).save(temporary)
+    write_text(fold.files.settings, stages.text(trained), seal=maker(fold.files.settings))
+    write_text(fold.files.trained_on, stages.text(fold.data), seal=maker(fold.files.trained_on))
+    model_file.write(fold.files.model, compiled.inference_model(model))
     epoch = made["best_epoch" if is_best else "epoch"]
     console.print(f"wrote {fold.files.model} (epoch {epoch})")

@@ -14,6 +14,7 @@ from segline.config.places import FoldFiles
 from segline.config.stages import ClassifierStage, RegionsStage, TrainedStage
 from segline.config.tables import Input, Predict
 from segline.masks import regions, resize
+from segline.nets import model_file
 from segline.samples import heads, normalise
 
 PredictTile = Callable[[np.ndarray], np.ndarray]
@@ -56,7 +57,7 @@ def net(model: keras.Model, settings: TrainedStage) -> Net:
 def load(place: FoldFiles) -> Net:
     """The net of a fold."""
     return net(
-        keras.saving.load_model(place.model, compile=False),
+        model_file.read(place.model),
         stages.read(place.settings, TrainedStage),
     )
 
@@ -78,7 +79,7 @@ class Classifier(NamedTuple):
 def load_classifier(place: FoldFiles) -> Classifier:
     """The classifier of a fold."""
     settings = stages.read(place.classifier_settings, ClassifierStage)
-    return Classifier(keras.saving.load_model(place.classifier, compile=False), settings)
+    return Classifier(model_file.read(place.classifier), settings)
 
 
 def crop_logits(model: keras.Model, crops: np.ndarray, *, batch: int = 64) -> np.ndarray:

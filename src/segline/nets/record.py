@@ -30,9 +30,9 @@ def resumed(model: keras.Model, path: Path, settings: dict[str, Any]) -> Record:
         "history": [],
         **NEW_EPOCH,
     }
-    if not path.exists():
+    state = checkpoint.latest(path)
+    if state is None:
         return fresh
-    state = checkpoint.load(path)
     if state.record["settings"] != settings:
         console.print(f"{path}: of {_changes(state.record['settings'], settings)}; starting anew")
         return fresh

@@ -7,17 +7,19 @@ nothing and a model made from the packed file predicts what the trained one did,
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 
+from segline.base import hdf5
 from segline.base.errors import UserError
-from segline.base.files import replacing, store_array
+from segline.base.files import store_array
 from segline.config import stages
 from segline.config.stages import TrainedStage
-from segline.nets import checkpoint, models
+from segline.nets import checkpoint, model_file, models
 
 HALF_MAX = float(np.finfo(np.float16).max)
 
@@ -32,7 +34,7 @@ def round_kernels(model: keras.Model) -> None:
 
 def write(path: Path, model: keras.Model, settings: TrainedStage) -> None:
     """Write a model's weights and `settings` (model.json) as one HDF5 file, halves where exact."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5.writing(path) as (file, _):
         file.attrs["settings"] = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
         for number, variable in enumerate(model.weights):
             values = keras.ops.convert_to_numpy(variable)
@@ -67,7 +69,7 @@ def start_from(model: keras.Model, path: Path) -> list[str]:
 
     Those are outputs that it has not, or with other channels. UserError if the rest does not fit.
     """
-    trained = keras.saving.load_model(path, compile=False)
+    trained = model_file.read(path)
     try:
         checkpoint.assign(_body(model), _body(trained))
     except ValueError:
@@ -90,8 +92,5 @@ def _body(model: keras.Model) -> list[keras.Variable]:
     return [variable for layer in layers for variable in layer.weights]
 
 
-def _opened(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise UserError(f"{path}: not a readable file of weights ({error})") from None
+def _opened(path: Path) -> AbstractContextManager[h5py.File]:
+    return hdf5.reading(path, "file of weights", "git checkout")

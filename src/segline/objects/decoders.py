@@ -11,8 +11,11 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from segline.base import hdf5
 from segline.base.errors import UserError
-from segline.base.files import read_json, replacing, store_array
+from segline.base.files import store_array
+from segline.base.reading import refusing
+from segline.config.places import maker
 from segline.masks.targets import Channel
 from segline.objects import maps, second_stage
 from segline.objects import thresholds as tuning
@@ -116,12 +119,13 @@ def chosen(candidates: Sequence[Candidate], *, cutoff: float) -> tuple[np.ndarra
 
 def load(thresholds: Path, second: Path | None = None) -> dict[str, ObjectDecoder]:
     """The decoder `final` and one for each part, which was made without that part's images."""
-    tuned = read_json(thresholds)
+    tuned = tuning.read(thresholds)
     choices = {"final": tuned["final"], **tuned["parts"]}
-    decoders = {
-        name: ObjectDecoder(tuning.Thresholds(**choice), tuned["options"])
-        for name, choice in choices.items()
-    }
+    with refusing(thresholds, "table of thresholds", tuning.REMEDY):
+        decoders = {
+            name: ObjectDecoder(tuning.Thresholds(**choice), tuned["options"])
+            for name, choice in choices.items()
+        }
     if second is None:
         return decoders
     return {name: _with_second(decoder, name, second) for name, decoder in decoders.items()}
@@ -129,7 +133,7 @@ def load(thresholds: Path, second: Path | None = None) -> dict[str, ObjectDecode
 
 def write_second(path: Path, decoders: dict[str, ObjectDecoder]) -> None:
     """Write what the second stage adds to each decoder: HDF5, a group a decoder."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5.writing(path, seal=maker(path)) as (file, _):
         for name, decoder in decoders.items():
             group = file.create_group(name)
             group.attrs["cutoff"] = decoder.cutoff
@@ -142,7 +146,7 @@ def write_second(path: Path, decoders: dict[str, ObjectDecoder]) -> None:
 
 
 def _with_second(decoder: ObjectDecoder, name: str, path: Path) -> ObjectDecoder:
-    with h5py.File(path, "r") as file:
+    with hdf5.reading(path, "second stage", maker(path)) as file:
         if f"{name}/view_0" not in file:
             raise UserError(
                 f"{path}: nothing for {name}; it is older than thresholds.json or this version; "

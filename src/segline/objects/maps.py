@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 
+from segline.base import hdf5
 from segline.base.errors import UserError
-from segline.base.files import replacing, store_array
+from segline.base.files import store_array
+from segline.config.places import maker
 from segline.masks.targets import Channel
 
 
@@ -27,10 +30,11 @@ UNKNOWN = Origin()
 
 def write(path: Path, maps: Iterable[tuple[str, np.ndarray]], origin: Origin = UNKNOWN) -> None:
     """Write (image_id, probabilities (H, W, n_outputs) in 0..1) pairs, rounded to 1/255."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5.writing(path, seal=maker(path)) as (file, check):
         file.attrs.update(origin._asdict())
         for image_id, probs in maps:
             store_array(file, image_id, rounded(probs))
+            check()
 
 
 def origin(path: Path) -> Origin:
@@ -59,7 +63,13 @@ def read(path: Path, image_id: str) -> np.ndarray:
     with _opened(path) as file:
         if image_id not in file:
             raise UserError(f"{path}: no map of image {image_id}; predict again")
-        return file[image_id][()]
+        found = file[image_id][()]
+    if not isinstance(found, np.ndarray) or found.ndim != 3 or found.dtype != np.uint8:
+        raise UserError(
+            f"{path}: expected maps (height, width, channels) uint8, found another kind for "
+            f"{image_id}; remove it, and {maker(path)} makes it again"
+        )
+    return found
 
 
 def read_mean(paths: Sequence[Path], image_id: str) -> np.ndarray:
@@ -75,10 +85,5 @@ def read_mean(paths: Sequence[Path], image_id: str) -> np.ndarray:
     return np.rint(total / len(paths)).astype(np.uint8)
 
 
-def _opened(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except OSError as error:
-        raise UserError(f"{path}: not a readable HDF5 file ({error})") from None
+def _opened(path: Path) -> AbstractContextManager[h5py.File]:
+    return hdf5.reading(path, maker=maker(path))

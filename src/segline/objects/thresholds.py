@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from segline.base.files import read_json
 from segline.config.tables import Tune
 from segline.masks import watershed
 from segline.masks.targets import Channel
@@ -17,6 +19,7 @@ from segline.objects import grids, maps
 from segline.objects.grids import Axis, Window
 
 UNSEEN = "unseen"
+REMEDY = "remove it, and make tune makes it again"
 SURFACES = {"body": Channel.BODY, "distance": Channel.DISTANCE}
 
 
@@ -26,6 +29,12 @@ class Thresholds(NamedTuple):
     seed_threshold: float
     foreground_threshold: float
     min_size_px: int
+
+
+def read(path: Path, **keys: type) -> dict[str, Any]:
+    """thresholds.json: `final` and `parts` of `cross_fitted`, and further `keys` that must be there."""
+    needed: dict[str, type] = {"final": dict, "parts": dict}
+    return read_json(path, needed | keys)
 
 
 class Fit(NamedTuple):

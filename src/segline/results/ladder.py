@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from segline.base.errors import UserError
-from segline.base.files import read_json
+from segline.base.files import read_json, read_toml
 from segline.config.places import RunFiles
 from segline.metrics.intervals import paired_bootstrap
 from segline.results.scores import KINDS, means_by_kind, paired
@@ -32,7 +31,7 @@ class Step(NamedTuple):
 
 def steps(path: Path) -> tuple[str, list[Step]]:
     """The config that all steps start from, and the steps in order, rungs first."""
-    tree = tomllib.loads(path.read_text())
+    tree = read_toml(path)
     found: dict[str, Step] = {}
     settings: tuple[str, ...] = ()
     base = None

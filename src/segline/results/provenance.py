@@ -25,6 +25,7 @@ def write_provenance(path: Path, *, data_hash: str, precision: str, device: str)
             "packages": {name: _version(name) for name in PACKAGES},
             "git": git_revision(),
         },
+        seal="make train",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from segline.base.errors import UserError
 from segline.base.files import read_json
 from segline.config.places import RunFiles
 from segline.config.stages import TrainStage, TuneStage
@@ -40,4 +41,7 @@ def _uncut(data: dict[str, Any]) -> dict[str, Any]:
 
 def _holds(run: RunFiles, stage: type[Table], settings: object) -> bool:
     path = run.params(stage)
-    return path.exists() and read_json(path) == settings
+    try:
+        return path.exists() and read_json(path) == settings
+    except UserError:  # damaged; its own run will say so
+        return False

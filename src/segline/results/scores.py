@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 
 from segline.base.errors import UserError
-from segline.base.files import read_csv
+from segline.base.files import read_csv, read_json
+from segline.base.reading import refusing
 from segline.config.places import RunFiles
 from segline.objects import out_of_fold
 
 MEASURES = {"dice": "mean Dice", "ap": "mAP"}  # columns of scores.csv; class masks have the first
+REMEDY = "remove it, and make score makes it again"
 KINDS = {  # what tables call modalities that share a column
     "fluorescence": ("fluorescence",),
     "tissue": ("tissue_light", "tissue_purple"),
@@ -21,17 +23,29 @@ KINDS = {  # what tables call modalities that share a column
 }
 
 
+def read_cv(path: Path) -> dict[str, Any]:
+    """cv.json; UserError for one that has no mean score."""
+    return read_json(path, {"mean": (float, int)})
+
+
+def _read_scores(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """scores.csv; UserError for one that is cut off."""
+    table = read_csv(path, columns)
+    with refusing(path, "table of scores", REMEDY):
+        return table.astype(dict.fromkeys(table.columns.intersection([*MEASURES]), float))
+
+
 def read_scored(run: RunFiles, *, score: str) -> pd.DataFrame:
     """The rows of `out_of_fold.read` that a run's scores.csv has too, with its `score` and `part`."""
     columns = ["image_id", score, "part"]
-    found = read_csv(run.scores, tuple(columns), dtype={"image_id": str})[columns]
+    found = _read_scores(run.scores, tuple(columns))[columns]
     return out_of_fold.read(run.data, run.judged_maps("oof")).merge(found, on="image_id")
 
 
 def paired(base: Path, other: Path) -> tuple[str, pd.DataFrame]:
     """The score that both scores.csv have, and their common images with the gain of `other` over `base`."""
     common = ["image_id", "group", "modality"]
-    left, right = (read_csv(path, tuple(common), dtype={"group": str}) for path in (base, other))
+    left, right = (_read_scores(path, tuple(common)) for path in (base, other))
     score = next((name for name in MEASURES if name in left and name in right), None)
     if score is None:
         raise UserError(f"{base} and {other} have no score in common; compare runs of one task")

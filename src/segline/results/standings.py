@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from segline.base.checksums import sha256
 from segline.base.errors import UserError
-from segline.base.files import read_json
+from segline.base.files import read_json, read_toml
 from segline.config.places import DataFiles
 from segline.config.tables.dialect import Dialect
 from segline.data.tables import described, read_images, shapes
@@ -34,7 +33,7 @@ def official(submissions: Path) -> dict[str, dict[str, float]]:
     `mAP`, and `fluorescence` and `tissue` alone. One whose CSV has changed since then is left out.
     """
     path = submissions / "official.toml"
-    found = tomllib.loads(path.read_text()) if path.exists() else {}
+    found = read_toml(path) if path.exists() else {}
     return {
         name: {key: value for key, value in row.items() if key != "sha256"}
         for name, row in found.items()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import replacing, write_text
+from segline.base.files import write_text
 from segline.config import claims, stages
-from segline.config.places import RunFiles
+from segline.config.places import RunFiles, maker
 from segline.config.stages import ClassifierStage, RegionsStage, TrainedStage
 from segline.config.tables import Predict
 from segline.data import identity
 from segline.data.tables import read_folds, read_images
-from segline.nets import predict
+from segline.nets import model_file, predict
 from segline.nets.fit_classifier import class_counts, examples, fit_classifier
 from segline.samples.fold import fitted_on
 
@@ -32,9 +32,9 @@ def run(run: RunFiles, fold: int) -> None:
         )
     model, accuracy = fit_classifier(crops, settings, fold=fold)
     record = ClassifierStage(**dict(settings), examples=tuple(counts.tolist()))
-    write_text(files.classifier_settings, stages.text(record))
-    with replacing(files.classifier) as temporary:
-        model.save(temporary)
+    written = files.classifier_settings
+    write_text(written, stages.text(record), seal=maker(written))
+    model_file.write(files.classifier, model)
     names = settings.task.classes
     shown = ", ".join(f"{name} {n}" for name, n in zip(names, counts, strict=True))
     console.print(f"wrote {files.classifier}: trained on {shown}; accuracy there {accuracy:.3f}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from segline.base.console import console
-from segline.base.files import read_image, read_json
+from segline.base.files import read_image
 from segline.config import claims
 from segline.config.places import RunFiles, Split
 from segline.data.tables import read_images
@@ -23,7 +23,7 @@ def run(run: RunFiles, fold: int, split: Split) -> None:
     """
     files = run.fold(fold)
     source, out = files.maps(split), files.class_maps(split)
-    tuned, classifier = read_json(run.thresholds), predict.load_classifier(files)
+    tuned, classifier = thresholds.read(run.thresholds, unseen=list), predict.load_classifier(files)
     part_of: dict[str, str] = {}
     if split == "oof":
         table = out_of_fold.read(run.data, run.maps("oof"))

@@ -6,9 +6,9 @@ import pandas as pd
 
 from segline import tasks
 from segline.base.console import console
-from segline.base.files import read_json, write_csv, write_json
+from segline.base.files import write_csv, write_json
 from segline.config import claims
-from segline.config.places import RunFiles
+from segline.config.places import RunFiles, maker
 from segline.config.stages import TuneStage
 from segline.data import identity
 from segline.data.tables import data_hash
@@ -21,10 +21,9 @@ def run(run: RunFiles) -> None:
     settings = run.settings(TuneStage)
     task = tasks.of(settings.task, settings.metric)
     table = out_of_fold.read(run.data, run.judged_maps("oof"))
-    parts = thresholds.parts(table, unseen=read_json(run.thresholds)["unseen"])
+    parts = thresholds.parts(table, unseen=thresholds.read(run.thresholds, unseen=list)["unseen"])
     decoders = task.decoders(run.thresholds, run.second_if_fitted)
     rows, summary = task.scored(table, parts, decoders)
-    write_csv(run.scores, rows)
     folds, known = _folds(table), identity.of(run)
     summary |= {
         "dataset": run.data.folder.name,
@@ -33,7 +32,8 @@ def run(run: RunFiles) -> None:
         "folds_hash": known.folds_hash,
         "folds": folds,
     }
-    write_json(run.cv, summary)
+    write_csv(run.scores, rows, seal=maker(run.scores))
+    write_json(run.cv, summary, seal=maker(run.cv))
     title = f"cross-validated on {len(rows)} images of fold(s) {folds}"
     console.print(task.summary_table(summary, title))
 

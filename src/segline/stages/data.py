@@ -21,7 +21,7 @@ from segline.base import files, leftovers
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.config import claims, stages
-from segline.config.places import DataFiles, RunFiles
+from segline.config.places import DataFiles, RunFiles, maker
 from segline.config.tables import Data
 from segline.data import (
     companions,
@@ -59,7 +59,7 @@ Examined = tuple[Record, dict | None]  # a record and its row; None if it cannot
 
 def _is_fresh(run: RunFiles) -> bool:
     """Whether Make would not call this stage."""
-    raw = Path(run.raw.read_text().rstrip("\n"))
+    raw = Path(files.read_text(run.raw).rstrip("\n"))
     settings = stages.read(run.data.settings, Data)
     return run.data.images.exists() and not raw_files.changes(raw, run.data, settings)
 
@@ -70,7 +70,7 @@ def run(run: RunFiles) -> None:
 
     The folder they were read from is remembered, and what was in it.
     """
-    raw = Path(run.raw.read_text().rstrip("\n"))
+    raw = Path(files.read_text(run.raw).rstrip("\n"))
     settings = stages.read(run.data.settings, Data)
     changes = raw_files.changes(raw, run.data, settings)
     if changes:
@@ -124,10 +124,10 @@ def ingest(
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {data.problems}")
-    data.faults.unlink(missing_ok=True)
-    files.write_json(data.summary, shown)
+    files.remove(data.faults)
+    files.write_json(data.summary, shown, seal=maker(data.summary))
     when_read()  # before the set counts as made
-    files.write_csv(data.images, images)
+    files.write_csv(data.images, images, seal=maker(data.images))
 
 
 def _opened(raw: Path, settings: Data, classes: Classes | None) -> Source:
@@ -145,7 +145,7 @@ def _replacing_pictures(data: DataFiles) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=out, prefix=leftovers.prefix("new")) as name:
         new = Path(name)
         yield new
-        data.images.unlink(missing_ok=True)
+        files.remove(data.images)
         for folder in PICTURES:
             shutil.rmtree(out / folder, ignore_errors=True)
             (new / folder).mkdir(exist_ok=True)

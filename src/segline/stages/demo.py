@@ -8,12 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from segline.base.console import console
-from segline.base.files import read_image, read_json, write_csv, write_image
+from segline.base.files import read_image, write_csv, write_image
 from segline.config.places import RunFiles
 from segline.data.tables import read_images
 from segline.masks import watershed
 from segline.objects import decoders, maps
 from segline.results import figures
+from segline.results.scores import read_cv
 from segline.submission import instances as csv
 
 
@@ -23,7 +24,7 @@ def run(run: RunFiles, submission: Path) -> None:
     baseline, out = run.folder / "baseline.csv", run.folder / "demo.png"
     write_csv(baseline, _plain_rows(test["image_id"].tolist(), run.maps("test")))
     ours, plain = (csv.score(path, run.data.solution) for path in (submission, baseline))
-    summary = read_json(run.cv)
+    summary = read_cv(run.cv)
     _draw(run, test, ours["per_image"], out)
     console.print(
         f"cross-validated mAP          {summary['mean']:.4f} ± {summary['standard_error']:.3f}"

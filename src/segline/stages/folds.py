@@ -9,7 +9,7 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import is_newer, write_csv
 from segline.config import claims
-from segline.config.places import RunFiles
+from segline.config.places import RunFiles, maker
 from segline.config.tables import Data
 from segline.data.folds import assign
 from segline.data.tables import read_images
@@ -29,7 +29,7 @@ def run(run: RunFiles) -> None:
             f"{run.data.images}: {error}; lower data.n_folds{_else(settings)}"
         ) from None
     _print(table.merge(folds, on="image_id"))
-    write_csv(run.data.folds, folds)
+    write_csv(run.data.folds, folds, seal=maker(run.data.folds))
 
 
 def _else(settings: Data) -> str:

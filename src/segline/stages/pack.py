@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keras
-
 from segline.base.checksums import sha256
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import copy, read_json, write_text
+from segline.base.files import read_bytes, read_json, write_bytes, write_text
 from segline.config import stages
 from segline.config.places import FoldFiles, RunFiles, ShippedFiles
 from segline.config.read import lineage
 from segline.config.stages import TrainedStage
 from segline.config.tables import Predict
-from segline.nets import weights_file
+from segline.nets import model_file, weights_file
 from segline.results.model_card import model_card
 
 LIMIT_MB = 30
@@ -33,7 +31,7 @@ def run(run: RunFiles, config: Path, out: Path) -> None:
     written = [_packed(fold, shipped) for fold in folds]
     for file in (run.thresholds, run.second, run.cv, run.scores):
         if file.exists():
-            copy(file, shipped.of_run(file))
+            write_bytes(shipped.of_run(file), read_bytes(file))  # SHA256SUMS is their seal
             written.append(shipped.of_run(file))
     write_text(shipped.predict, stages.text(run.settings(Predict)))
     written.append(shipped.predict)
@@ -58,6 +56,6 @@ def run(run: RunFiles, config: Path, out: Path) -> None:
 
 def _packed(fold: FoldFiles, shipped: ShippedFiles) -> Path:
     out = shipped.folder / f"{fold.folder.name}.h5"
-    model = keras.saving.load_model(fold.model, compile=False)
+    model = model_file.read(fold.model)
     weights_file.write(out, model, stages.read(fold.settings, TrainedStage))
     return out

@@ -10,6 +10,7 @@ from rich.progress import track
 
 from segline.base.checksums import sha256
 from segline.base.console import console
+from segline.base.errors import UserError
 from segline.base.files import copy, read_image
 from segline.config import claims
 from segline.config.places import RunFiles, Split
@@ -61,10 +62,15 @@ def _taken_from_another_run(run: RunFiles, fold: int, split: Split, origin: maps
     ours = run.fold(fold)
     for other in reuse.runs_like(run, (Data, TrainStage, Predict)):
         made = other.fold(fold).maps(split)
-        if made.exists() and maps.origin(made) == origin:
+        try:
+            if not made.exists() or maps.origin(made) != origin:
+                continue
             copy(made, ours.maps(split))
-            console.print(f"{ours.maps(split)}: the same model and settings as {made}, copied")
-            return True
+        except UserError as damage:
+            console.print(f"not copied: {damage}")
+            continue
+        console.print(f"{ours.maps(split)}: the same model and settings as {made}, copied")
+        return True
     return False
 
 

@@ -13,9 +13,10 @@ from segline.config import claims, stages
 from segline.config.places import RunFiles
 from segline.config.stages import RunStage
 from segline.config.tables import Config, known_keys
+from segline.objects import thresholds
 from segline.results import figures, gallery, run_page
 from segline.results.run_page import Section
-from segline.results.scores import mean_and_error
+from segline.results.scores import mean_and_error, read_cv
 from segline.tasks import Task
 
 WORST = 8
@@ -24,7 +25,7 @@ WORST = 8
 @claims.makes(lambda run: run.report)
 def run(run: RunFiles) -> None:
     """Write the page of a run: figures, curves, choices and pictures in one HTML file."""
-    summary, tuned, scored = read_json(run.cv), read_json(run.thresholds), gallery.read(run)
+    summary, tuned, scored = read_cv(run.cv), thresholds.read(run.thresholds), gallery.read(run)
     task, drawn = scored.task, gallery.drawn
     histories = _histories(run)
     sections = [

@@ -9,7 +9,7 @@ from segline.base.errors import UserError
 from segline.base.files import holds, read_csv, read_json, write_text_if_changed
 from segline.config import places, read, stages
 from segline.config.names import GENERATED_SOLUTION, HOME
-from segline.config.places import PRETRAINED, DataFiles, FoldFiles, RunFiles
+from segline.config.places import PRETRAINED, DataFiles, FoldFiles, RunFiles, maker
 from segline.config.stages import RunStage, TrainStage
 from segline.config.tables import Config, Data, Table
 from segline.data import raw_files
@@ -63,12 +63,12 @@ def _write_unless_used(texts: dict[Path, str], used: Path) -> None:
     """Write what differs; refused while a stage that reads it is at work: it holds the lock of `used`."""
 
     def is_written() -> bool:
-        return all(holds(path, text) for path, text in texts.items())
+        return all(holds(path, text, seal=maker(path)) for path, text in texts.items())
 
     if not is_written():
         with locks.held(used, unless=is_written):
             for path, text in texts.items():
-                write_text_if_changed(path, text)
+                write_text_if_changed(path, text, seal=maker(path))
 
 
 def _with_strict(experiment: Config, strict: str, root: Path) -> Config:

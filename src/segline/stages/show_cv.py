@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from segline import tasks
 from segline.base.console import console
-from segline.base.files import read_json
+from segline.base.reading import refusing
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
 from segline.results import cuts, reuse
+from segline.results.scores import REMEDY, read_cv
 
 
 def run(run: RunFiles) -> None:
@@ -17,7 +18,10 @@ def run(run: RunFiles) -> None:
     """
     settings = run.settings(TuneStage)
     task = tasks.of(settings.task, settings.metric)
-    console.print(task.summary_table(read_json(run.cv), str(run.cv)))
+    summary = read_cv(run.cv)
+    with refusing(run.cv, "table of scores", REMEDY):
+        shown = task.summary_table(summary, str(run.cv))
+    console.print(shown)
     others = [other for other in reuse.other_cuts(run) if other.cv.exists()]
     if others:
         console.print(cuts.table([run, *others]))

@@ -20,6 +20,7 @@ from segline.data.tables import data_hash, read_images, shapes
 from segline.masks.classes import of_data
 from segline.objects import maps
 from segline.objects.decoders import ObjectDecoder
+from segline.results.scores import read_cv
 from segline.submission import dialect, ids
 from segline.submission import instances as submission
 from segline.submission.rows import read
@@ -45,13 +46,13 @@ def run(run: RunFiles, out: Path) -> None:
     sizes = shapes(images)
     with replacing(out) as written:
         rows = _rows(found, sample, settings, task)
-        rows.to_csv(written, index=False, lineterminator="\n")
+        written.write_text(rows.to_csv(index=False, lineterminator="\n"))
         valid = (
             dialect.checked(written, sample, settings.described, sizes)
             if settings.described
             else task.checked(written, sample, sizes)
         )
-        write_json(out.with_suffix(".json"), read_json(run.cv))
+        write_json(out.with_suffix(".json"), read_cv(run.cv))
     console.print(f"wrote {out}: {valid}")
     of = read_json(run.cv).get("data_hash")
     if of and of != data_hash(run.data):

@@ -15,7 +15,7 @@ from segline.config.tables import Data
 from segline.data import identity
 from segline.data.identity import Identity
 from segline.data.tables import data_hash, read_folds, read_images, with_extra
-from segline.nets import compiled
+from segline.nets import checkpoint, compiled
 from segline.nets.fit import Fold, chosen_precision, fit
 from segline.results import reuse
 from segline.results.provenance import write_provenance
@@ -46,7 +46,7 @@ def run(run: RunFiles, fold: int, threads: int = 2, fresh: bool = False) -> None
     extra = [places.dataset(run.root, name).images for name in settings.train.extra]
     fitting, held_out = samplers(with_extra(table, extra), fold, settings)
     if fresh:
-        files.last.unlink(missing_ok=True)
+        checkpoint.forget(files.last)
     job = Fold(fold, settings, fitting, held_out, files, wanted, start, start_hash)
     precision = chosen_precision(job, run.precision)
     write_provenance(
@@ -109,14 +109,19 @@ def _taken_from_another_run(run: RunFiles, fold: int, wanted: Identity, start: s
         ours, theirs = run.fold(fold), other.fold(fold)
         if not (theirs.model.exists() and other.provenance.exists()):
             continue
-        same_start = read_json(theirs.settings).get("start") == start
-        same_draws = read_json(other.provenance).get("draws") == streams.VERSION
-        if same_start and same_draws and identity.read(theirs) == wanted:
+        try:
+            same_start = read_json(theirs.settings).get("start") == start
+            same_draws = read_json(other.provenance).get("draws") == streams.VERSION
+            if not (same_start and same_draws and identity.read(theirs) == wanted):
+                continue
             copy(other.provenance, run.provenance)
             copy(theirs.history, ours.history)
             copy(theirs.settings, ours.settings)
             copy(theirs.trained_on, ours.trained_on)
             copy(theirs.model, ours.model)
-            console.print(f"{ours.folder}: the same settings as {theirs.folder}, copied")
-            return True
+        except UserError as damage:
+            console.print(f"not copied: {damage}")
+            continue
+        console.print(f"{ours.folder}: the same settings as {theirs.folder}, copied")
+        return True
     return False

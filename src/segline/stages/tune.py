@@ -7,7 +7,7 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import write_json
 from segline.config import claims
-from segline.config.places import RunFiles
+from segline.config.places import RunFiles, maker
 from segline.config.stages import TuneStage
 from segline.objects import out_of_fold, thresholds
 
@@ -27,7 +27,8 @@ def run(run: RunFiles) -> None:
         raise UserError(f"{run.name}: {error}; train more folds (train.folds)") from None
     tuned = task.tuned(table, parts, settings)
     at_edge = tuned.pop("at_edge", [])
-    write_json(run.thresholds, tuned | {"unseen": settings.unseen, "n_images": len(table)})
+    found = tuned | {"unseen": settings.unseen, "n_images": len(table)}
+    write_json(run.thresholds, found, seal=maker(run.thresholds))
     console.print(f"tuned on {len(table)} out-of-fold images: {task.words(tuned['final'])}")
     for part, choice in tuned["parts"].items():
         console.print(f"  without {part}: {task.words(choice)}")

@@ -7,12 +7,12 @@ from pathlib import Path
 from segline.base.checksums import check_sums
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import replacing, write_text
+from segline.base.files import write_text
 from segline.config import claims, stages
-from segline.config.places import RunFiles, ShippedFiles
+from segline.config.places import RunFiles, ShippedFiles, maker
 from segline.config.stages import TrainedStage, TrainStage
 from segline.data import identity
-from segline.nets import weights_file
+from segline.nets import model_file, weights_file
 
 
 @claims.makes(lambda run, fold, shipped: run.fold(fold).model)
@@ -26,10 +26,10 @@ def run(run: RunFiles, fold: int, shipped: Path) -> None:
     weights = source.weights(fold)
     settings, wanted = weights_file.settings_of(weights), run.settings(TrainStage)
     _refuse_others(settings, wanted, weights)
-    write_text(files.settings, stages.text(settings))
-    write_text(files.trained_on, stages.text(identity.shipped(source.of_run(run.cv))))
-    with replacing(files.model) as temporary:
-        weights_file.read(weights).save(temporary)
+    write_text(files.settings, stages.text(settings), seal=maker(files.settings))
+    seen = stages.text(identity.shipped(source.of_run(run.cv)))
+    write_text(files.trained_on, seen, seal=maker(files.trained_on))
+    model_file.write(files.model, weights_file.read(weights))
     console.print(f"wrote {files.model} from {weights}")
 
 

@@ -189,8 +189,9 @@ def _write_one_hot(place: Path, mask: np.ndarray, n_classes: int) -> None:
 
 
 def _write_arrays(path: Path, *arrays: np.ndarray) -> None:
-    with files.replacing(path) as temporary:
-        np.savez_compressed(temporary, *arrays)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, *arrays)
+    files.write_bytes(path, buffer.getvalue())
 
 
 def _stacked(items: Sequence[Item]) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,6 @@ from skimage.measure import regionprops_table
 from segline import tasks
 from segline.base.checksums import check_sums
 from segline.base.errors import UserError
-from segline.base.files import read_json
 from segline.config import stages
 from segline.config.places import RunFiles, ShippedFiles
 from segline.config.stages import TrainedStage, TrainStage, TuneStage
@@ -20,6 +19,7 @@ from segline.config.tables import Predict
 from segline.data.levels import as_rgb8, each_channel8
 from segline.nets import predict, weights_file
 from segline.nets.predict import Classifier, Net
+from segline.objects import thresholds
 from segline.objects.decoders import ObjectDecoder
 from segline.tasks import Task
 
@@ -82,7 +82,7 @@ class Segmenter(NamedTuple):
 def of_run(run: RunFiles) -> Segmenter:
     """The model that a run has made; UserError naming what it lacks."""
     task = tasks.of(run.settings(TuneStage).task)
-    tuned = read_json(run.thresholds)
+    tuned = thresholds.read(run.thresholds)
     with_classifier = [fold for fold in run.folds if fold.classifier.exists()]
     return Segmenter(
         nets=[predict.load(fold) for fold in run.folds],

@@ -17,13 +17,15 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from segline.base.files import read_json, read_labels
+from segline.base.files import read_labels
+from segline.base.reading import refusing
 from segline.config.stages import ScoredTask, TaskTable, TuneStage
 from segline.masks import classes as class_images
 from segline.masks.classes import Classes
 from segline.metrics import objectives, semantic, volumes
 from segline.metrics.intervals import clustered_error, jackknife_error
 from segline.objects import class_sizes, class_tuning, maps
+from segline.objects import thresholds as tuning
 from segline.objects.class_decoder import ClassDecoder
 from segline.submission import classes as class_submission
 
@@ -74,9 +76,11 @@ class Semantic:
         return said
 
     def decoders(self, thresholds: Path, second: Path | None) -> Mapping[str, ClassDecoder]:
-        tuned = read_json(thresholds)
+        tuned = tuning.read(thresholds)
         choices = {"final": tuned["final"], **tuned["parts"]}
-        return {name: ClassDecoder(self.classes, **choice) for name, choice in choices.items()}
+        with refusing(thresholds, "table of thresholds", tuning.REMEDY):
+            found = {name: ClassDecoder(self.classes, **each) for name, each in choices.items()}
+        return found
 
     def scored(
         self, images: pd.DataFrame, parts: pd.Series, decoders: Mapping[str, Any]

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segline.base.files import read_json, read_labels
+from segline.base.files import read_labels
 from segline.config.stages import TuneStage
 from segline.metrics import objectives
+from segline.objects import thresholds as tuning
 from segline.objects.class_decoder import ClassDecoder
 from segline.objects.class_tuning import thresholds_by
 from segline.samples.heads import REGIONS, merged
@@ -36,7 +37,7 @@ class TwoStage(Semantic):
 
     def decoders(self, thresholds: Path, second: Path | None) -> Mapping[str, ClassDecoder]:
         """Argmax of class maps for `final` and every part."""
-        names = ("final", *read_json(thresholds)["parts"])
+        names = ("final", *tuning.read(thresholds)["parts"])
         return dict.fromkeys(names, ClassDecoder(self.classes))
 
 

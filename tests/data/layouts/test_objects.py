@@ -138,7 +138,8 @@ def test_files_without_partner_are_faults(raw):
     files.write_image(raw / "masks/a.png", LABELS)
     source = opened(raw)
     assert faults(source) == [("b_2", "mask without image"), ("a_1", "image without mask")]
-    assert [key.image_id for key in source.keys() if key.split == "train"] == ["a"]
+    keys = source.keys()
+    assert [key.image_id for key in keys if key.split == "train"] == ["a"]
 
 
 def test_a_whole_mask_beside_single_objects_is_a_fault(raw):
@@ -147,7 +148,8 @@ def test_a_whole_mask_beside_single_objects_is_a_fault(raw):
     source = opened(raw)
     assert faults(source) == [("a", "two kinds of masks")]
     assert "masks/a.png: beside it there is a_2.png" in source.problems[0].detail
-    assert [key.image_id for key in source.keys() if key.split == "train"] == ["a_1"]
+    keys = source.keys()
+    assert [key.image_id for key in keys if key.split == "train"] == ["a_1"]
 
 
 def test_a_mask_of_another_size_is_refused_and_an_unreadable_one_leaves_its_image_out(raw):

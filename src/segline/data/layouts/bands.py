@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from segline.base.errors import UserError
+from segline.base.reading import refusing
 from segline.config.tables.dialect import Channel, Dialect
 from segline.data.layouts import Record, files
 from segline.data.layouts.place import Picture, Place
@@ -68,8 +70,6 @@ def _layer(picture: Picture, place: Place, dialect: Dialect, name: str) -> np.nd
 
 def _framed(path: Path, frame: int | None) -> np.ndarray:
     """An array (H, W) or (H, W, T), of which `frame` is taken."""
-    try:
-        found = np.load(path, allow_pickle=False)
+    with refusing(path, "array", "save it with numpy.save"):
+        found = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
         return found if frame is None or found.ndim == 2 else found[..., frame]
-    except (OSError, ValueError, IndexError) as error:
-        raise UserError(f"{path}: not a readable array ({error})") from None

@@ -19,6 +19,7 @@ import numpy as np
 
 from segline.base import files
 from segline.base.errors import UserError
+from segline.base.reading import UnknownFormatError
 from segline.data import reader
 from segline.data.archives import Place
 from segline.data.layouts import READING, Fault, Key, Problem, Reading, Record, object_rows
@@ -122,7 +123,7 @@ class Dsb2018:
             try:
                 mask = reader.mask(members.read(name), file, self._reading.choice)
                 _check_shape(mask.pixels, shape, file)
-            except reader.UnknownFormatError:
+            except UnknownFormatError:
                 note("mask unreadable", f"{file}: not a readable image")
             except UserError as error:
                 note("mask unreadable", str(error))

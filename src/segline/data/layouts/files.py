@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +14,7 @@ import numpy as np
 
 from segline.base import files
 from segline.base.errors import UserError
+from segline.base.reading import refusing
 from segline.data import reader
 from segline.data.layouts import Fault, Problem, Record
 from segline.data.levels import Levels, Scale, each_channel8, stored_scale, to_rgb8
@@ -182,18 +181,13 @@ def read_mask(path: Path, choice: Choice) -> Mask:
 
 
 def _read_array(path: Path) -> np.ndarray:
-    try:
-        found = np.load(path, allow_pickle=False)
+    with refusing(path, "array", "save it with numpy.save"):
+        found = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
         if isinstance(found, np.ndarray):
             return found
-        with found:
-            if len(found.files) != 1:
-                raise UserError(f"{path}: {len(found.files)} arrays in it; a mask file holds one")
-            return found[found.files[0]]
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path}: not a readable array ({error}); save it with numpy.save"
-        ) from None
+        if len(found.files) != 1:
+            raise UserError(f"{path}: {len(found.files)} arrays in it; a mask file holds one")
+        return found[found.files[0]]
 
 
 def check_shapes(record: Record, labels: np.ndarray, where: object) -> None:

@@ -14,8 +14,7 @@ The images of the validation file are training rows marked `validation`: fold 0 
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from segline.base.errors import UserError
+from segline.base.reading import refusing
 from segline.data import stacks
 from segline.data.layouts import READING, Key, Problem, Reading, Record
 from segline.data.layouts import files as _files
@@ -141,14 +141,10 @@ def _files_by_role(raw: Path) -> dict[str, list[Path]]:
 
 def _read(path: Path, classes: Classes | None, choice: Choice, *, masked: bool) -> Archive:
     """An archive, `masked` or of test images."""
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            images = _array(found, "images", path)
-            masks = _array(found, "masks", path) if masked else None
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path}: not a readable .npz ({error}); save it with numpy.savez"
-        ) from None
+    with refusing(path, ".npz", "save it with numpy.savez"):
+        found = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        images = _array(found, "images", path)
+        masks = _array(found, "masks", path) if masked else None
     images = _chosen(images, path, choice)
     if masks is not None and masks.shape[:3] != images.shape[:3]:
         raise UserError(

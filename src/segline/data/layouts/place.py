@@ -7,13 +7,13 @@ import os
 import re
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from segline.base import leftovers
 from segline.base.errors import UserError
+from segline.base.reading import refusing
 from segline.data import archives
 
 _TOKEN = re.compile(r"(\*\*/|\*|\{\w+\})")
@@ -107,11 +107,11 @@ class Place:
         archive, member = self._zips[name]
         with tempfile.TemporaryDirectory(prefix=leftovers.prefix("segline")) as folder:
             path = Path(folder) / ("file" + PurePosixPath(name).suffix)
+            with refusing(f"{self.raw}/{name}", "file"):
+                data = archive.read(member)
+            path.write_bytes(data)
             try:
-                path.write_bytes(archive.read(member))
                 yield path
-            except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-                raise UserError(f"{self.raw / name}: {error}") from None
             except UserError as error:
                 raise UserError(str(error).replace(str(path), str(self.raw / name))) from None
 
