@@ -21,7 +21,15 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
-from segline.data import fields, label_checks, raw_files, semantic_checks, sources, summary
+from segline.data import (
+    fields,
+    label_checks,
+    object_kinds,
+    raw_files,
+    semantic_checks,
+    sources,
+    summary,
+)
 from segline.data.layouts import (
     ObjectSource,
     Problem,
@@ -77,7 +85,7 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
         elif not any(row["split"] == "train" for row in found.rows):
             _write_problems(data, found)
             raise UserError(f"{raw}: no training image can be used; see {data.problems}")
-        images = _manifest(found, classes)
+        images = _manifest(found, classes, settings.object_classes)
         sample = _sample(opened, images, settings, classes)
     _write_companions(opened, data, sample)
     found.problems += _unlike(_listed(sample, settings), images)
@@ -90,6 +98,13 @@ def ingest(raw: Path, data: DataFiles, settings: Data, root: Path | None = None)
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {data.problems}")
+    if settings.object_classes:
+        kinds = object_kinds.table(found.kinds, settings.object_classes)
+        shown |= object_kinds.summarise(kinds, settings.object_classes)
+        console.print(object_kinds.told(shown))
+        files.write_csv(data.object_classes, kinds)
+    else:
+        data.object_classes.unlink(missing_ok=True)
     files.write_json(data.summary, shown)
     files.write_csv(data.images, images)
 
@@ -127,6 +142,7 @@ class Found:
     pixels: dict[bytes, int] = field(default_factory=dict)  # hash of pixels -> first row with them
     copies: list[tuple[int, int]] = field(default_factory=list)  # rows with the same pixels
     content: list[str] = field(default_factory=list)
+    kinds: dict[str, np.ndarray] = field(default_factory=dict)  # the classes of an image's objects
 
     def data_hash(self) -> str:
         """16 hexadecimal digits over ids, image bytes and labels, in any order of reading."""
@@ -189,6 +205,9 @@ def _keep(found: Found, record: Record, row: dict, new: Path) -> None:
         row["labels"] = f"labels/{record.key.image_id}{suffix}"
         files.write_labels(new / row["labels"], record.labels)
         digest += hashlib.sha256(record.labels.astype("<i4").tobytes()).hexdigest()
+    if record.kinds is not None:
+        found.kinds[record.key.image_id] = record.kinds
+        digest += hashlib.sha256(record.kinds.astype("<i4").tobytes()).hexdigest()
     found.content.append(f"{record.key.split}/{record.key.image_id} {digest}")
     _note_copy(found, record)
     found.rows.append(row)
@@ -212,8 +231,13 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
+def _manifest(
+    found: Found, classes: Classes | None, object_classes: tuple[str, ...]
+) -> pd.DataFrame:
     table = pd.DataFrame(found.rows)
+    if object_classes:
+        present = object_kinds.strata(table["image_id"], found.kinds, object_classes)
+        table["stratum"] = np.where(table["split"] == "train", present, "")
     if classes:
         table["stratum"] = semantic_checks.strata(found.rows, classes)
     if (table["group"] != "").any():  # who names groups knows better than the borders
@@ -223,6 +247,8 @@ def _manifest(found: Found, classes: Classes | None) -> pd.DataFrame:
         table["group"] = _names(list(table["image_id"]), members)
     table["source"] = sources.names(sources.assign(np.array(found.looks), table["group"]), table)
     fixed = ("validation",) if (table["validation"] > 0).any() else ()
+    if object_classes:
+        fixed = ("stratum", *fixed)
     return table[list(IMAGE_COLUMNS + (SEMANTIC_COLUMNS if classes else fixed))]
 
 
@@ -242,12 +268,14 @@ def _sample(
         test = images.loc[images["split"] == "test", "image_id"]
         return dialect_submission.sample(source.sample_table, test, settings.described)
     if source.sample is not None:
-        wanted = class_submission.columns(len(classes)) if classes else ("ImageId", "EncodedPixels")
+        wanted = class_submission.of_objects(settings.object_classes)
+        wanted = class_submission.columns(len(classes)) if classes else wanted
         return files.read_csv(source.sample, wanted, dtype=str)
     test_ids = list(images.loc[images["split"] == "test", "image_id"])
     if classes:
         return class_submission.empty(test_ids, classes)
-    return pd.DataFrame({"ImageId": sorted(test_ids), "EncodedPixels": "1 1"})
+    rows = pd.DataFrame({"ImageId": sorted(test_ids), "ClassId": 1, "EncodedPixels": "1 1"})
+    return rows[[*class_submission.of_objects(settings.object_classes)]]
 
 
 def _write_companions(source: Source, data: DataFiles, sample: pd.DataFrame) -> None:

@@ -28,6 +28,11 @@ def columns(n_classes: int) -> tuple[str, ...]:
     return ("ImageId", *(("ClassId",) if n_classes > 2 else ()), "EncodedPixels")
 
 
+def of_objects(classes: Collection[str]) -> tuple[str, ...]:
+    """The same of objects, with ClassId if they have classes."""
+    return ("ImageId", *(("ClassId",) if classes else ()), "EncodedPixels")
+
+
 def table(found: Iterable[tuple[str, np.ndarray]], classes: Classes) -> pd.DataFrame:
     """Rows of (image_id, label image) pairs in their order, classes ascending."""
     rows = []

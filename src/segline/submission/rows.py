@@ -98,10 +98,17 @@ def of(table: pd.DataFrame, known: Sequence[Columns], dialect: Dialect, where: o
     numbers = _numbers(values, dialect, where) if has_class else [_only(dialect)] * len(table)
     nothing = {"", dialect.empty_written, *dialect.empty}
     texts = (text.strip() for text in table[columns.mask])
-    return [
+    found = [
         Row(name, bare(name), number, "" if text in nothing else text)
         for name, number, text in zip(written, numbers, texts, strict=True)
     ]
+    unknown = [row for row in found if has_class and row.text and not row.number]
+    if unknown:
+        raise UserError(
+            f"{where}: image {unknown[0].image_id} has a mask without a class, one of "
+            f"{', '.join(dialect.values)}"
+        )
+    return found
 
 
 def _only(dialect: Dialect) -> int:
@@ -121,6 +128,8 @@ def _split(text: str, columns: Columns, dialect: Dialect, where: object) -> tupl
 
 def _numbers(values: Sequence[str], dialect: Dialect, where: object) -> list[int]:
     known = {value: number for number, value in enumerate(dialect.values, start=1)}
+    if dialect.rows == "object":
+        known[""] = 0  # of an image without objects
     unknown = next((value for value in values if value.strip() not in known), None)
     if unknown is not None:
         raise UserError(

@@ -15,7 +15,7 @@ import pandas as pd
 
 from segline.base.errors import UserError
 from segline.config.tables.dialect import Dialect
-from segline.data.layouts import Key, Problem, Record, bands, files, self_check
+from segline.data.layouts import Key, Problem, Record, bands, files, object_rows, self_check
 from segline.data.layouts.place import Picture, Place
 from segline.data.stacks import Choice
 from segline.masks import classes as class_images
@@ -58,6 +58,11 @@ class Described:
         self._test = self._place.pictures(dialect.test_images, dialect.of_test)
         self.problems: list[Problem] = []
         self._where, self._rows = self._read_rows(train)
+        if self._rows is None and dialect.objects:
+            raise UserError(
+                f"{raw}: classes of objects need a table, one of {', '.join(dialect.table)}; found "
+                f"{self._place.folders()}"
+            )
         self._train = self._listed(train)
         self._prefix = "train_" if self._train.keys() & self._test.keys() else ""
         if dialect.check and self._rows is not None:
@@ -145,7 +150,7 @@ class Described:
         given = self._masked(image_id)
         with files.naming(f"{self._where}: image {image_id}"):
             if self.classes is None:
-                return self._objects(record, [row.text for row in given], (height, width))
+                return self._objects(record, given, (height, width))
             channels = [
                 self._joined(given, number, (height, width))
                 for number in range(1, len(self.classes))
@@ -169,19 +174,16 @@ class Described:
         texts = [row.text for row in given if row.number in (number, 0)]
         return codecs.decode_labels(texts, shape, self._dialect, overlap="smaller") > 0
 
-    def _objects(self, record: Record, texts: list[str], shape: tuple[int, int]) -> np.ndarray:
+    def _objects(self, record: Record, given: list[Row], shape: tuple[int, int]) -> np.ndarray:
         """Labels 1..n of a row an object; of a row an image or class, of its connected pieces."""
+        texts = [row.text for row in given]
         rule = "raise" if self._dialect.overlap == "refuse" else "smaller"
         found = codecs.decode_labels(texts, shape, self._dialect, overlap=rule)  # type: ignore[arg-type]
         if self._dialect.rows != "object":
             return labels.split_components(found > 0)
         overlap_px = codecs.count_overlaps(texts, shape, self._dialect)
-        if overlap_px:
-            record.note("overlapping masks", f"{overlap_px} px, given to the smaller object")
-        hidden = len(texts) - np.count_nonzero(labels.sizes(found)[1:])
-        if hidden:
-            record.note("mask hidden by others", f"{hidden} masks have no pixel left")
-        return labels.relabel(found)
+        kinds = [row.number for row in given] if self._dialect.classes else []
+        return object_rows.without_hidden(record, found, overlap_px, len(texts), kinds)
 
     def _classes(self, record: Record, channels: list[np.ndarray]) -> np.ndarray:
         assert self.classes is not None

@@ -5,13 +5,17 @@
     masks/NAME_*.png or masks/NAME/*.png   several: each file is an object, or with `data.label_masks`
                                            may hold several
 
+With `data.object_classes` each class has a folder of these, `masks/CLASS/...`; an image without mask there
+has no object of that class.
+
 Where objects of several files overlap the smaller one keeps the pixel. An image without objects has a
 black mask or an empty folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +25,7 @@ from segline.data import object_masks
 from segline.data.layouts import READING, Key, Problem, Reading, Record, files, object_rows
 from segline.data.layouts.folders import Pictures
 from segline.data.reader import Mask
+from segline.masks import rle
 
 SEPARATORS = "_-. "  # between an image's name and what an object's file has after it
 
@@ -39,23 +44,27 @@ class ObjectFolders:
         test = files.folder(raw, files.TEST_IMAGES)
         self._pictures, self._reading = Pictures(raw, train, test, reading.choice), reading
         self.sample, self.solution = self._pictures.sample, self._pictures.solution
-        masks, others = _listed(place)
-        self._masks = _paired(self._pictures.train, masks)
-        self._of_objects = any(self._is_of_objects(stem) for stem in self._masks)
-        self.problems = [*self._pictures.problems, *others]
-        self.reading = f"masks: {self._told()}"
+        self.problems = [*self._pictures.problems]
+        self._classes = reading.object_classes
+        names = self._classes or ("",)
+        if self._classes:
+            _check_folders(place, names)
+        listed = {name: _listed(place / name) for name in names}
+        for _, others in listed.values():
+            self.problems += others
+        images, several = self._pictures.train, bool(self._classes)
+        paired = {name: _paired(images, masks, some=several) for name, (masks, _) in listed.items()}
+        self._masks = {stem: [paired[name].get(stem, []) for name in names] for stem in images}
+        self._of_objects = [any(map(_of_objects, found.items())) for found in paired.values()]
+        if self._classes:
+            _check_every(images, paired)
+        told = dict.fromkeys(self._told(of_objects) for of_objects in self._of_objects)
+        self.reading = f"masks: {' or '.join(told)}"
 
-    def _is_of_objects(self, stem: str) -> bool:
-        """Whether the image's masks lie in a folder of their own, or are several."""
-        paths = self._masks[stem]
-        return len(paths) != 1 or paths[0].parent.name == stem
-
-    def _told(self) -> str:
+    def _told(self, of_objects: bool) -> str:
         if self._reading.label_masks:
             return "each value above 0 is an object (data.label_masks)"
-        if self._of_objects:
-            return "each file is an object"
-        return object_masks.PIECES
+        return "each file is an object" if of_objects else object_masks.PIECES
 
     def keys(self) -> list[Key]:
         return list(self._pictures.keys())
@@ -71,30 +80,78 @@ class ObjectFolders:
             self._label(record, self._masks[self._pictures.stem(key)])
         return record
 
-    def _label(self, record: Record, paths: list[Path]) -> None:
-        """Fill `labels`; an image whose truth is not whole is left out."""
+    def _label(self, record: Record, paths: list[list[Path]]) -> None:
+        """Fill `labels` from the files of each class; an image whose truth is not whole is left out."""
         try:
-            masks = [files.read_mask(path, self._reading.choice) for path in paths]
+            masks = [[files.read_mask(path, self._reading.choice) for path in of] for of in paths]
         except UserError as error:
             record.note("mask unreadable", f"{error}; its image is left out")
             record.image = None
             return
-        for mask, path in zip(masks, paths, strict=True):
+        for mask, path in zip(chain(*masks), chain(*paths), strict=True):
             _check(record, mask, path)
         record.labels = self._labels(record, masks, paths)
 
-    def _labels(self, record: Record, masks: list[Mask], paths: list[Path]) -> np.ndarray:
+    def _labels(
+        self, record: Record, masks: list[list[Mask]], paths: list[list[Path]]
+    ) -> np.ndarray:
         assert record.image is not None
-        several = self._reading.label_masks
-        stored = [mask.pixels if several else mask.coloured() for mask in masks]
-        if not self._of_objects:
-            return object_masks.all_objects(stored[0], paths[0], several=several)
+        if not self._classes and not self._of_objects[0]:
+            return self._whole(masks[0][0], paths[0][0])
         codes: list[str] = []
-        for pixels, path in zip(stored, paths, strict=True):
-            found = object_rows.encoded(pixels, str(path), several=several)
-            codes += [code for code in found.values() if code]
+        kinds: list[int] = []
+        for number, of_objects in enumerate(self._of_objects):
+            for mask, path in zip(masks[number], paths[number], strict=True):
+                found = self._codes(mask, path, of_objects=of_objects)
+                codes += found
+                kinds += [number + 1] * len(found) if self._classes else []
         shape = (record.image.shape[0], record.image.shape[1])
-        return object_rows.join(record, codes, shape)
+        return object_rows.join(record, codes, shape, kinds)
+
+    def _stored(self, mask: Mask) -> np.ndarray:
+        return mask.pixels if self._reading.label_masks else mask.coloured()
+
+    def _whole(self, mask: Mask, path: Path) -> np.ndarray:
+        several = self._reading.label_masks
+        return object_masks.all_objects(self._stored(mask), path, several=several)
+
+    def _codes(self, mask: Mask, path: Path, *, of_objects: bool) -> list[str]:
+        """RLE of the objects of one file."""
+        if not of_objects:
+            return rle.encode_labels(self._whole(mask, path))
+        several = self._reading.label_masks
+        found = object_rows.encoded(self._stored(mask), str(path), several=several)
+        return [code for code in found.values() if code]
+
+
+def _of_objects(masks: tuple[str, list[Path]]) -> bool:
+    """Whether the masks of an image lie in a folder of their own, or are several."""
+    stem, paths = masks
+    return len(paths) != 1 or paths[0].parent.name == stem
+
+
+def _check_folders(place: Path, classes: Sequence[str]) -> None:
+    """Refuse a class without folder, and what lies beside the folders of the classes."""
+    found = [path.name for path in sorted(place.iterdir()) if not path.name.startswith(".")]
+    missing = [name for name in classes if not (place / name).is_dir()]
+    foreign = [name for name in found if name not in classes]
+    if missing or foreign:
+        lacking = f"no folder {missing[0]}" if missing else f"{foreign[0]} is no class"
+        raise UserError(
+            f"{place}: {lacking}; with data.object_classes it holds a folder of masks for each class "
+            f"({', '.join(classes)}) and nothing else; found {', '.join(found) or 'nothing'}"
+        )
+
+
+def _check_every(images: dict[str, Path], paired: dict[str, dict[str, list[Path]]]) -> None:
+    """Refuse images that no class has a mask of."""
+    known = set().union(*paired.values())
+    without = [path for stem, path in images.items() if stem not in known]
+    if without:
+        raise UserError(
+            f"{len(without)} images without mask of any class (first {without[0]}); an image without "
+            f"objects has a black mask in one of {', '.join(paired)}"
+        )
 
 
 def _check(record: Record, mask: Mask, path: Path) -> None:
@@ -126,8 +183,11 @@ def _listed(place: Path) -> tuple[list[Path], list[Problem]]:
     return found, others
 
 
-def _paired(images: dict[str, Path], masks: Iterable[Path]) -> dict[str, list[Path]]:
-    """The mask files of every image, by its stem; UserError for any file without partner."""
+def _paired(
+    images: dict[str, Path], masks: Iterable[Path], *, some: bool = False
+) -> dict[str, list[Path]]:
+    """The mask files of every image, by its stem, or of `some` images; UserError for files without
+    partner."""
     found: dict[str, list[Path]] = {}
     whole: dict[str, Path] = {}  # masks that are called like their image
     alone: list[Path] = []
@@ -139,7 +199,7 @@ def _paired(images: dict[str, Path], masks: Iterable[Path]) -> dict[str, list[Pa
         if is_whole:
             whole[stem] = path
         found.setdefault(stem, []).extend([] if path.is_dir() else [path])
-    without = [images[stem] for stem in images if stem not in found]
+    without = [] if some else [images[stem] for stem in images if stem not in found]
     if without or alone:
         lacking = [f"{len(without)} images without mask (first {without[0]})"] if without else []
         extra = [f"{len(alone)} masks without image (first {alone[0]})"] if alone else []

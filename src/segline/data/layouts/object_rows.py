@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,17 @@ def encoded(mask: np.ndarray, name: str, *, several: bool) -> dict[str, str]:
 
 def valid(record: Record, rows: list[str], shape: tuple[int, int]) -> list[str]:
     """The rows that decode to at least one pixel; the others are noted with the codec's message."""
+    return [rows[place] for place in valid_places(record, rows, shape)]
+
+
+def valid_places(record: Record, rows: list[str], shape: tuple[int, int]) -> list[int]:
+    """Which of the rows those are, from 0."""
+    places = list(range(len(rows)))
     try:
         rle.decode_labels(rows, shape, overlap="smaller")
     except ValueError:
-        rows = [row for n, row in enumerate(rows, 1) if _decodes(record, n, row, shape)]
-    return [row for row in rows if row.strip()]
+        places = [n for n, row in enumerate(rows) if _decodes(record, n + 1, row, shape)]
+    return [place for place in places if rows[place].strip()]
 
 
 def _decodes(record: Record, number: int, row: str, shape: tuple[int, int]) -> bool:
@@ -39,13 +46,26 @@ def _decodes(record: Record, number: int, row: str, shape: tuple[int, int]) -> b
     return True
 
 
-def join(record: Record, rows: list[str], shape: tuple[int, int]) -> np.ndarray:
-    """Labels (H, W) int32, 1..n; where masks overlap the smaller object keeps the pixel."""
+def join(
+    record: Record, rows: list[str], shape: tuple[int, int], kinds: Sequence[int] = ()
+) -> np.ndarray:
+    """Labels (H, W) int32, 1..n; where masks overlap the smaller object keeps the pixel.
+
+    `kinds` are the classes of the rows, if they have any; the record gets those of the objects.
+    """
     joined = rle.decode_labels(rows, shape, overlap="smaller")
-    overlap_px = rle.count_overlaps(rows, shape)
+    return without_hidden(record, joined, rle.count_overlaps(rows, shape), len(rows), kinds)
+
+
+def without_hidden(
+    record: Record, joined: np.ndarray, overlap_px: int, n_rows: int, kinds: Sequence[int] = ()
+) -> np.ndarray:
+    """The same of the label image `joined`, in which row k has the number k; what was lost is noted."""
     if overlap_px:
         record.note("overlapping masks", f"{overlap_px} px, given to the smaller object")
-    hidden = len(rows) - np.count_nonzero(labels.sizes(joined)[1:])
-    if hidden:
-        record.note("mask hidden by others", f"{hidden} masks have no pixel left")
+    left = np.flatnonzero(labels.sizes(joined)[1:])
+    if len(left) < n_rows:
+        record.note("mask hidden by others", f"{n_rows - len(left)} masks have no pixel left")
+    if len(kinds):
+        record.kinds = np.asarray(kinds)[left]
     return labels.relabel(joined)

@@ -93,7 +93,7 @@ def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> Rows:
         if image_id not in stems:
             unknown.append(f"line {line}: {image_id}")
             continue
-        number = _class_number(class_id, classes, f"{path}, line {line}")
+        number = class_number(class_id, classes.names[1:], f"{path}, line {line}")
         rows.setdefault(stems[image_id], []).append((number, encoded.strip()))
     check_paired(path, unknown, [image for stem, image in images.items() if stem not in rows])
     return rows
@@ -110,12 +110,12 @@ def check_paired(path: Path, unknown: Sequence[str], alone: Sequence[Path]) -> N
         )
 
 
-def _class_number(text: str, classes: Classes, where: str) -> int:
-    names = classes.names
-    number = names.index(text) if text in names else int(text) if text.isdecimal() else 0
-    if not 1 <= number < len(names):
+def class_number(text: str, names: Sequence[str], where: str) -> int:
+    """The number from 1 of one of the classes `names`, given as such or by name; UserError for others."""
+    number = names.index(text) + 1 if text in names else int(text) if text.isdecimal() else 0
+    if not 1 <= number <= len(names):
         raise UserError(
-            f"{where}: ClassId {text!r} is neither 1..{len(names) - 1} nor one of "
-            f"{', '.join(names[1:])}; name every class in data.classes, the background first"
+            f"{where}: ClassId {text!r} is neither 1..{len(names)} nor one of {', '.join(names)}; name "
+            f"every class in data.classes, the background first, or of objects in data.object_classes"
         )
     return number

@@ -1,0 +1,173 @@
+"""Objects of several classes, one each: from rle_csv, folders and dialects to object_classes.csv."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.layouts import competitions
+from segline.base import files
+from segline.base.errors import UserError
+from segline.config import read
+from segline.config.places import DataFiles
+from segline.config.tables import Data
+from segline.data import tables
+from segline.masks import rle
+from segline.stages import data
+
+CLASSES = ("cell", "bubble")
+LABELS = np.zeros((20, 24), np.int32)
+LABELS[2:8, 2:8], LABELS[2:8, 8:14], LABELS[12:18, 4:10] = 1, 2, 3
+KINDS = ("bubble", "cell", "bubble")
+POLYGON_TYPES = """
+[data]
+dataset = "x"
+[data.dialect]
+like = "hubmap-hacking-the-human-vasculature"
+classes = ["blood_vessel", "glomerulus", "unsure"]
+scored = ["blood_vessel"]
+columns = [{ id = "id", mask = "coordinates", class_column = "type" }]
+"""
+
+
+def one_line(message):
+    return pytest.raises(UserError, match=r"(?s)\A[^\n]*" + message + r"[^\n]*\Z")
+
+
+def picture(seed):
+    return np.random.default_rng(seed).integers(0, 256, (*LABELS.shape, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """The training pictures a and b and the test picture c, without masks."""
+    for number, name in enumerate("ab"):
+        files.write_image(tmp_path / f"raw/images/{name}.png", picture(number))
+    files.write_image(tmp_path / "raw/test_images/c.png", picture(9))
+    return tmp_path / "raw"
+
+
+def read_set(tmp_path, settings):
+    """images.csv by id and object_classes.csv."""
+    place = DataFiles(tmp_path / "interim/x")
+    data.ingest(tmp_path / "raw", place, settings, root=tmp_path)
+    return tables.read_images(place.images).set_index("image_id"), place
+
+
+def set_of(source, **more):
+    return Data(dataset="x", source=source, object_classes=CLASSES, n_folds=2, **more)
+
+
+def write_table(raw, rows):
+    columns = ["ImageId", "ClassId", "EncodedPixels"]
+    files.write_csv(raw / "train.csv", pd.DataFrame(rows, columns=columns))
+
+
+def test_a_class_column_goes_with_its_object_past_rows_that_are_lost(raw, tmp_path):
+    one, two, three = rle.encode_labels(LABELS)
+    hidden = rle.encode_labels((LABELS == 2) & (np.arange(24) < 11))[0]
+    other = rle.encode_labels((LABELS == 2) & (np.arange(24) >= 11))[0]
+    rows = [
+        ("a", "bubble", one),
+        ("a", "1", two),  # hidden by the next two, which are smaller
+        ("a", "2", hidden),
+        ("a", "2", "7 x"),  # no RLE
+        ("a", "cell", other),
+        ("a", "bubble", three),
+        ("b", "", ""),
+    ]
+    write_table(raw, rows)
+    images, place = read_set(tmp_path, set_of("rle_csv"))
+    assert images["object_classes"]["a"] == ("bubble", "bubble", "cell", "bubble")
+    assert images["object_classes"]["b"] == ()
+    assert images["stratum"].to_dict() == {"a": "cell bubble", "b": "empty", "c": ""}
+    found = files.read_labels(tmp_path / images["labels"]["a"])
+    assert np.unique(found[(LABELS == 3)]).tolist() == [4]
+    table = files.read_csv(place.object_classes)
+    assert list(table.columns) == ["image_id", "label", "class"]
+    assert files.read_json(place.summary)["object_classes"] == {
+        "cell": {"n_objects": 1, "n_images": 1},
+        "bubble": {"n_objects": 3, "n_images": 1},
+    }
+    assert files.read_csv(place.sample, dtype=str).to_numpy().tolist() == [["c", "1", "1 1"]]
+
+
+def test_the_classes_are_part_of_the_data(raw, tmp_path):
+    codes = rle.encode_labels(LABELS)
+    hashes = []
+    for kinds in (KINDS, ("cell", "cell", "bubble")):
+        rows = [("a", kind, code) for kind, code in zip(kinds, codes, strict=True)]
+        write_table(raw, [*rows, ("b", "", "")])
+        _, place = read_set(tmp_path, set_of("rle_csv"))
+        hashes.append(tables.data_hash(place))
+    assert hashes[0] != hashes[1]
+    files.write_csv(
+        raw / "train.csv", files.read_csv(raw / "train.csv", dtype=str).drop(columns="ClassId")
+    )
+    images, place = read_set(tmp_path, Data(dataset="x", source="rle_csv", n_folds=2))
+    assert list(images.reset_index().columns) == list(tables.IMAGE_COLUMNS)
+    assert not place.object_classes.exists()
+
+
+def test_unknown_classes_are_refused(raw, tmp_path):
+    write_table(raw, [("a", "worm", "1 3"), ("b", "", "")])
+    with one_line("'worm' is neither 1..2 nor one of cell, bubble"):
+        read_set(tmp_path, set_of("rle_csv"))
+
+
+@pytest.mark.parametrize("way", ["files", "labels", "pieces"])
+def test_a_folder_of_masks_for_each_class(raw, tmp_path, way):
+    for name in CLASSES:
+        numbers = [n for n, kind in enumerate(KINDS, start=1) if kind == name]
+        mine = np.where(np.isin(LABELS, numbers), LABELS, 0).astype(np.uint8)
+        place = raw / "masks" / name
+        if way == "files":
+            for number in numbers:
+                mask = np.where(number == LABELS, 255, 0).astype(np.uint8)
+                files.write_image(place / f"a/{number}.png", mask)
+        elif way == "labels":
+            files.write_image(place / "a.png", mine)
+        else:
+            files.write_image(place / "a.png", np.where(mine, 255, 0).astype(np.uint8))
+    files.write_image(raw / "masks/cell/b.png", np.zeros(LABELS.shape, np.uint8))
+    images, _ = read_set(tmp_path, set_of("folders", label_masks=way == "labels"))
+    found = files.read_labels(tmp_path / images["labels"]["a"])
+    assert images["object_classes"]["a"] == ("cell", "bubble", "bubble")
+    assert np.array_equal(found, np.array([0, 2, 1, 3])[LABELS])
+    assert images["n_objects"].to_dict() == {"a": 3, "b": 0, "c": 0}
+
+
+def test_folders_that_are_no_classes_and_images_of_no_class_are_refused(raw, tmp_path):
+    files.write_image(raw / "masks/cell/a.png", np.zeros(LABELS.shape, np.uint8))
+    with one_line("no folder bubble"):
+        read_set(tmp_path, set_of("folders"))
+    files.write_image(raw / "masks/bubble/a.png", np.zeros(LABELS.shape, np.uint8))
+    with one_line("1 images without mask of any class"):
+        read_set(tmp_path, set_of("folders"))
+    files.write_image(raw / "masks/dust/b.png", np.zeros(LABELS.shape, np.uint8))
+    with one_line("dust is no class"):
+        read_set(tmp_path, set_of("folders"))
+
+
+def dialect_of(tmp_path, text):
+    config = tmp_path / "x.toml"
+    config.write_text(text)
+    return read.load(config).data
+
+
+def test_polygon_types_are_classes(tmp_path):
+    truth, _ = competitions.vasculature(tmp_path / "raw")
+    settings = dialect_of(tmp_path, POLYGON_TYPES)
+    assert settings.object_classes == ("blood_vessel", "glomerulus", "unsure")
+    images, _ = read_set(tmp_path, settings)
+    found = files.read_labels(tmp_path / images["labels"]["v1"])
+    assert images["object_classes"]["v1"] == ("blood_vessel", "glomerulus", "blood_vessel")
+    assert np.array_equal(found == 1, truth["v1"] == 1)
+    assert np.array_equal(found == 3, truth["v1"] == 2)
+    assert (found == 2).sum() == (truth["v1"] == 0).sum()
+
+
+def test_a_dialect_names_every_class_of_its_table(tmp_path):
+    competitions.vasculature(tmp_path / "raw")
+    text = POLYGON_TYPES.replace('"glomerulus", ', "")
+    with one_line("class 'glomerulus' is none of blood_vessel, unsure"):
+        read_set(tmp_path, dialect_of(tmp_path, text))
