@@ -1,0 +1,124 @@
+"""Objects of two classes from maps to thresholds, scores, a submission and a table of objects."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import runs
+from segline.base import files
+from segline.base.errors import UserError
+from segline.config.tables import Config, Data
+from segline.objects import decoders, kind_sizes
+from segline.stages import cv, second, tune
+from segline.tasks import instances
+
+CLASSES = ("cell", "bubble")
+TUNE = {
+    "seed_threshold": [0.5],
+    "foreground_threshold": [0.5],
+    "min_size_px": [1, 50],
+    "second_seed_offsets": [0.0],
+    "second_foreground_offsets": [0.0],
+    "second_cutoff": [0.0],
+}
+KINDS = np.array([1, 2, 1, 2])  # of the four squares
+NAMES = tuple(CLASSES[kind - 1] for kind in KINDS)
+DUST = np.s_[18:22, 18:22]  # 16 px, of the class bubble
+
+
+def with_kinds(labels, kinds, *, dust=False):
+    """The map that is sure of a label image and nearly of the classes of its objects."""
+    labels = labels.copy()
+    if dust:
+        labels[DUST] = len(kinds) + 1
+        kinds = [*kinds, 2]
+    of_pixel = np.array([0, *kinds])[labels]
+    channels = [np.where(of_pixel == number, 0.8, 0.2) for number in (1, 2)]
+    return np.dstack([runs.sure(labels), *channels])
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    for module in (instances, kind_sizes, second):
+        monkeypatch.setattr(module, "pooled", runs.in_process)
+
+
+def write(root, shown, *, dust=False, tune_table=None, test=None):
+    """A run of images of four squares, of which `shown` gives the classes that the maps tell."""
+    data = Data(dataset="squares", source="rle_csv", object_classes=CLASSES, n_folds=2)
+    config = Config(data=data, tune=tune_table or TUNE)
+    run = runs.write(root, config)
+    labels = runs.squares(4)
+    runs.write_data(run.data, {f"i{n}": labels for n in range(len(shown))}, {"t": labels})
+    rows = [(f"i{n}", k, name) for n in range(len(shown)) for k, name in enumerate(NAMES, start=1)]
+    table = pd.DataFrame(rows, columns=["image_id", "label", "class"])
+    files.write_csv(run.data.object_classes, table)
+    sample = pd.DataFrame({"ImageId": ["t"], "ClassId": 1, "EncodedPixels": "1 1"})
+    files.write_csv(run.data.sample, sample)
+    train = {f"i{n}": with_kinds(labels, kinds, dust=dust) for n, kinds in enumerate(shown)}
+    runs.write_maps(run, train, {"t": with_kinds(labels, KINDS) if test is None else test})
+    return run
+
+
+def test_every_class_is_scored_by_its_own_objects(tmp_path, in_process, capsys):
+    wrong = np.array([1, 1, 1, 1])
+    run = write(tmp_path, [KINDS] * 6 + [wrong] * 2)
+    tune.run(run)
+    cv.run(run)
+    summary = files.read_json(run.cv)
+    # where all are taken for cells two of four are right, and no bubble is found
+    assert summary["mean"] == 1.0
+    per_class = {name: part["mean"] for name, part in summary["per_class"].items()}
+    assert per_class == {"cell": pytest.approx((6 + 2 * 0.5) / 8), "bubble": pytest.approx(6 / 8)}
+    assert summary["class_mean"] == summary["metric_mean"] == pytest.approx((7 + 6) / 16)
+    assert summary["empty_mean"] == 0
+    scores = files.read_csv(run.scores)
+    assert scores["class_cell_ap"].tolist() == [1.0] * 6 + [0.5] * 2
+    assert scores["class_bubble_ap"].tolist() == [1.0] * 6 + [0.0] * 2
+    shown = capsys.readouterr().out
+    assert "class bubble" in shown
+    assert "mean of classes" in shown
+
+
+def test_a_class_that_is_dust_has_a_smallest_size_of_its_own(tmp_path, in_process):
+    """Small cells are true, small bubbles are not: no size for both is right."""
+    run = write(tmp_path, [KINDS] * 8, dust=True)
+    labels = runs.squares(4)
+    labels[37:40, 18:22], labels[0:3, 18:22] = 5, 6  # 12 px each, true cells
+    names = [*NAMES, "cell", "cell"]
+    rows = [(f"i{n}", k, name) for n in range(8) for k, name in enumerate(names, start=1)]
+    table = pd.DataFrame(rows, columns=["image_id", "label", "class"])
+    files.write_csv(run.data.object_classes, table)
+    for n in range(8):
+        files.write_labels(run.data.folder / f"labels/i{n}.png", labels)
+    train = {f"i{n}": with_kinds(labels, [*KINDS, 1, 1], dust=True) for n in range(8)}
+    runs.write_maps(run, train, {"t": train["i0"]})
+    tune.run(run)
+    tuned = files.read_json(run.thresholds)
+    assert tuned["final"]["min_size_px"] == 1
+    assert tuned["final"]["class_sizes_px"][0] == 0
+    assert tuned["final"]["class_sizes_px"][1] > 16
+    cv.run(run)
+    assert files.read_json(run.cv)["class_mean"] == 1.0
+    made = decoders.load(run.thresholds)["final"]
+    probs = (255 * train["i0"]).astype(np.uint8)
+    found, confidences = made.with_confidences(probs)
+    assert found.max() == len(confidences) == 6
+    assert made.kinds(probs, found).tolist() == [1, 1, 2, 1, 2, 1]
+
+
+def test_the_second_stage_does_not_see_the_classes(tmp_path, in_process):
+    run = write(tmp_path, [KINDS] * 8, dust=True)
+    tune.run(run)
+    second.run(run)
+    made = decoders.load(run.thresholds, run.second)["final"]
+    assert not [name for name in made.forests[0].names if "kind" in name or "distance" in name]
+    cv.run(run)
+    assert files.read_json(run.cv)["class_mean"] == 1.0
+
+
+def test_without_the_table_of_classes_it_is_one_line(tmp_path, in_process):
+    run = write(tmp_path, [KINDS] * 4)
+    run.data.object_classes.unlink()
+    with pytest.raises(UserError, match="object_classes.csv is missing"):
+        tune.run(run)
