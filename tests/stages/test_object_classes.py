@@ -8,8 +8,10 @@ import runs
 from segline.base import files
 from segline.base.errors import UserError
 from segline.config.tables import Config, Data
+from segline.masks import rle
 from segline.objects import decoders, kind_sizes
-from segline.stages import cv, second, tune
+from segline.stages import cv, score, second, submit, tune, validate
+from segline.submission import classes, kinds
 from segline.tasks import instances
 
 CLASSES = ("cell", "bubble")
@@ -122,3 +124,59 @@ def test_without_the_table_of_classes_it_is_one_line(tmp_path, in_process):
     run.data.object_classes.unlink()
     with pytest.raises(UserError, match="object_classes.csv is missing"):
         tune.run(run)
+
+
+# --- submissions and objects ------------------------------------------------------------------------
+
+
+def solved(run, kinds=KINDS):
+    """Write the solution of the test image t, whose squares have these classes."""
+    codes = rle.encode_labels(runs.squares(4))
+    rows = [("t", kind, code) for kind, code in zip(kinds, codes, strict=True)]
+    table = pd.DataFrame(rows, columns=["ImageId", "ClassId", "EncodedPixels"])
+    sides = {"Height": runs.SIDE, "Width": runs.SIDE, "Usage": "Public"}
+    files.write_csv(run.data.solution, table.assign(**sides))
+    return rows
+
+
+def test_a_submission_has_the_class_of_every_object(tmp_path, in_process, capsys):
+    run = write(tmp_path, [KINDS] * 4)
+    tune.run(run)
+    cv.run(run)
+    out = tmp_path / "run.csv"
+    submit.run(run, out)
+    assert "4 instances of 2 classes" in capsys.readouterr().out
+    rows = files.read_csv(out, dtype={"ClassId": int})
+    assert rows.to_numpy().tolist() == [[*row] for row in solved(run)]
+    result = classes.scored(out, run.data.solution)
+    assert result["mean"] == 1.0
+    solved(run, [1, 2, 2, 2])  # one cell of ours is a bubble: 1 of 2, and 2 of 3
+    result = classes.scored(out, run.data.solution)
+    assert result["mean"] == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert result["per_class"]["2"]["mAP"] == pytest.approx(2 / 3)
+    validate.run(out, run.data.sample, run.data.images)
+    validate.run(out, run.data.sample)
+    assert capsys.readouterr().out.count("4 instances of 2 classes") == 2
+    score.run(out, run.data.solution, images=run.data.images)
+    assert "mAP 0.5833 on 1 images" in capsys.readouterr().out
+
+
+def test_an_image_without_objects_is_a_row_and_no_object(tmp_path, in_process):
+    empty = with_kinds(runs.squares(0), [])
+    run = write(tmp_path, [KINDS] * 4, test=empty)
+    tune.run(run)
+    cv.run(run)
+    submit.run(run, tmp_path / "run.csv")
+    assert files.read_csv(tmp_path / "run.csv", dtype=str).to_numpy().tolist() == [
+        ["t", "1", "1 1"]
+    ]
+    solved(run)
+    assert classes.scored(tmp_path / "run.csv", run.data.solution)["mean"] == 0
+    assert kinds.read(tmp_path / "run.csv") == {"t": ([], [])}
+
+
+@pytest.mark.parametrize("number", ["0", "cell", ""])
+def test_a_class_in_a_submission_is_a_number(tmp_path, number):
+    files.write_text(tmp_path / "s.csv", f"ImageId,ClassId,EncodedPixels\nt,{number},1 3\n")
+    with pytest.raises(UserError, match="image t: ClassId must be a whole number from 1, found"):
+        kinds.checked(tmp_path / "s.csv", tmp_path / "s.csv")

@@ -46,6 +46,7 @@ from segline.data.tables import IMAGE_COLUMNS, SEMANTIC_COLUMNS
 from segline.masks.classes import Classes, of_data
 from segline.submission import classes as class_submission
 from segline.submission import dialect as dialect_submission
+from segline.submission import kinds as kinds_submission
 
 THREADS = 2
 BATCH = 24  # pictures in flight, so that memory does not grow with the data set
@@ -268,14 +269,14 @@ def _sample(
         test = images.loc[images["split"] == "test", "image_id"]
         return dialect_submission.sample(source.sample_table, test, settings.described)
     if source.sample is not None:
-        wanted = class_submission.of_objects(settings.object_classes)
+        wanted = kinds_submission.columns(settings.object_classes)
         wanted = class_submission.columns(len(classes)) if classes else wanted
         return files.read_csv(source.sample, wanted, dtype=str)
     test_ids = list(images.loc[images["split"] == "test", "image_id"])
     if classes:
         return class_submission.empty(test_ids, classes)
     rows = pd.DataFrame({"ImageId": sorted(test_ids), "ClassId": 1, "EncodedPixels": "1 1"})
-    return rows[[*class_submission.of_objects(settings.object_classes)]]
+    return rows[[*kinds_submission.columns(settings.object_classes)]]
 
 
 def _write_companions(source: Source, data: DataFiles, sample: pd.DataFrame) -> None:

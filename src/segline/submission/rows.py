@@ -27,6 +27,14 @@ class Row(NamedTuple):
     text: str  # '' for no mask
 
 
+def key(row: Row, dialect: Dialect) -> tuple[str, int]:
+    """What a row of a submission belongs to: the image and its class, 0 in sets of objects.
+
+    There it is the class only if the id says so; a class in a column is the object's own.
+    """
+    return row.image_id, row.number if dialect.keyed_by_class else 0
+
+
 def bare(image_id: str) -> str:
     """An id without the ending of an image file.
 

@@ -22,6 +22,7 @@ from segline.objects import judge as judges
 from segline.objects.decoders import ObjectDecoder
 from segline.objects.judge import Judge, Names
 from segline.submission import instances as submission
+from segline.submission import kinds
 from segline.tasks import by_kind
 
 PERCENT = [round(100 * t) for t in metrics.THRESHOLDS]
@@ -147,12 +148,15 @@ class Instances:
             table.add_row(QUALITIES[key], "", cell, *[""] * (len(PERCENT) + 1))
         return table
 
-    def submission(self, found: Iterable[tuple[str, np.ndarray]]) -> pd.DataFrame:
-        """A row an instance."""
-        return submission.table(found)
+    def submission(self, found: Iterable[tuple]) -> pd.DataFrame:
+        """A row an instance, with its class if it has one."""
+        if self.judge.classes:
+            return kinds.table((image_id, labels, each) for image_id, labels, _, each in found)
+        return submission.table((each[0], each[1]) for each in found)
 
     def checked(self, path: Path, sample: Path, shapes: Mapping[str, tuple[int, int]]) -> str:
-        return submission.checked(path, sample, shapes)
+        module = kinds if self.judge.classes else submission
+        return module.checked(path, sample, shapes)
 
     def counts(self, labels: np.ndarray) -> dict[str, int]:
         return {"n_objects": int(labels.max(initial=0))}
@@ -199,8 +203,8 @@ def _row(
     ranked = (detections.matched(truth, found), confidences)
     if not judge.classes:
         return row, ranked, None
-    kinds = decoder.kinds(probs, found)
-    of_classes = by_kind.judged(truth, image.object_classes, found, kinds, confidences, judge)
+    of_found = decoder.kinds(probs, found)
+    of_classes = by_kind.judged(truth, image.object_classes, found, of_found, confidences, judge)
     return row | of_classes.columns, ranked, of_classes
 
 

@@ -197,6 +197,8 @@ class Dialect(Coding):
             raise ValueError("rows=image has one foreground class; rows=class has several")
         if self.class_values and len(self.class_values) != len(self.foreground):
             raise ValueError("class_values needs one for each class but the background")
+        if self.joined and self.objects and any(each.class_column for each in self.submitted):
+            raise ValueError("joined cells of objects hold no class; submission has columns.split")
         if "{mask}" not in self.object_written:
             raise ValueError("object_written needs {mask}")
         named = [(self.id, p) for p in self.images] + [(self.of_test, p) for p in self.test_images]
@@ -234,6 +236,11 @@ class Dialect(Coding):
     def says_class(self) -> bool:
         """Whether a submission says what class an object has."""
         return any(each.class_column or each.split for each in self.submitted)
+
+    @property
+    def keyed_by_class(self) -> bool:
+        """Whether rows of a submission belong to an image and a class, not to an image."""
+        return self.rows != "object" or any(each.split for each in self.submitted)
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:

@@ -19,7 +19,7 @@ from segline.data.layouts import READING, Key, Reading, Record, object_rows
 from segline.data.layouts import files as _files
 from segline.data.layouts.folders import Pictures
 from segline.data.layouts.rle_csv import TABLE, check_paired, class_number
-from segline.submission import classes as class_submission
+from segline.submission import kinds
 
 Rows = dict[
     str, list[tuple[int, str]]
@@ -60,13 +60,13 @@ class ObjectCsv:
             given = self._rows[self._pictures.stem(key)]
             codes = [code for _, code in given]
             places = object_rows.valid_places(record, codes, shape)
-            kinds = [given[place][0] for place in places] if self._classes else []
-            record.labels = object_rows.join(record, [codes[n] for n in places], shape, kinds)
+            numbers = [given[place][0] for place in places] if self._classes else []
+            record.labels = object_rows.join(record, [codes[n] for n in places], shape, numbers)
         return record
 
 
 def _read_rows(path: Path, images: dict[str, Path], classes: tuple[str, ...]) -> Rows:
-    table = files.read_csv(path, class_submission.of_objects(classes), dtype=str)
+    table = files.read_csv(path, kinds.columns(classes), dtype=str)
     stems = {image.name: stem for stem, image in images.items()} | {stem: stem for stem in images}
     rows: Rows = {}
     unknown = []
