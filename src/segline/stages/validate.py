@@ -40,6 +40,6 @@ def _module(sample: Path, images: Path | None) -> Any:
         data = stages.read(settings, Data)
         of_objects = kinds if data.object_classes else instances
         return of_objects if data.task == "instances" else classes
-    if kinds.is_of_objects(sample):
+    if kinds.is_sample(sample):
         return kinds
     return classes if classes.is_of_classes(sample) else instances

@@ -57,17 +57,24 @@ def read(path: Path) -> dict[str, Objects]:
 
 
 def is_of_objects(*paths: Path) -> bool:
-    """Whether CSVs with ClassId are of objects: with an image and class twice, or `1 1` for nothing.
+    """Whether CSVs with ClassId hold objects: in one of them some image has a class twice.
 
-    Of class masks there is one row for each, empty where the class is absent.
+    Of class masks there is one row for each.
     """
     tables = [read_csv(path, instances.COLUMNS, dtype=str) for path in paths]
     if not all("ClassId" in rows for rows in tables):
         return False
-    return any(
-        rows.duplicated(["ImageId", "ClassId"]).any() or (rows["EncodedPixels"] == NOTHING).any()
-        for rows in tables
-    )
+    return any(bool(rows.duplicated(["ImageId", "ClassId"]).any()) for rows in tables)
+
+
+def is_sample(path: Path) -> bool:
+    """Whether a sample submission is one of these: with ClassId and a row an image, none empty.
+
+    Of class masks every image has a row for each class.
+    """
+    rows = read_csv(path, instances.COLUMNS, dtype=str)
+    filled = (rows["EncodedPixels"] != "").all()
+    return "ClassId" in rows and bool(filled and rows["ImageId"].is_unique)
 
 
 def checked(path: Path, sample: Path, shapes: Shapes | None = None) -> str:

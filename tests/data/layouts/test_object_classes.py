@@ -13,6 +13,8 @@ from segline.config.tables import Data
 from segline.data import tables
 from segline.masks import rle
 from segline.stages import data
+from segline.submission import dialect as submission
+from segline.submission import rows
 
 CLASSES = ("cell", "bubble")
 LABELS = np.zeros((20, 24), np.int32)
@@ -57,16 +59,16 @@ def set_of(source, **more):
     return Data(dataset="x", source=source, object_classes=CLASSES, n_folds=2, **more)
 
 
-def write_table(raw, rows):
+def write_table(raw, found):
     columns = ["ImageId", "ClassId", "EncodedPixels"]
-    files.write_csv(raw / "train.csv", pd.DataFrame(rows, columns=columns))
+    files.write_csv(raw / "train.csv", pd.DataFrame(found, columns=columns))
 
 
 def test_a_class_column_goes_with_its_object_past_rows_that_are_lost(raw, tmp_path):
     one, two, three = rle.encode_labels(LABELS)
     hidden = rle.encode_labels((LABELS == 2) & (np.arange(24) < 11))[0]
     other = rle.encode_labels((LABELS == 2) & (np.arange(24) >= 11))[0]
-    rows = [
+    given = [
         ("a", "bubble", one),
         ("a", "1", two),  # hidden by the next two, which are smaller
         ("a", "2", hidden),
@@ -75,7 +77,7 @@ def test_a_class_column_goes_with_its_object_past_rows_that_are_lost(raw, tmp_pa
         ("a", "bubble", three),
         ("b", "", ""),
     ]
-    write_table(raw, rows)
+    write_table(raw, given)
     images, place = read_set(tmp_path, set_of("rle_csv"))
     assert images["object_classes"]["a"] == ("bubble", "bubble", "cell", "bubble")
     assert images["object_classes"]["b"] == ()
@@ -95,8 +97,8 @@ def test_the_classes_are_part_of_the_data(raw, tmp_path):
     codes = rle.encode_labels(LABELS)
     hashes = []
     for kinds in (KINDS, ("cell", "cell", "bubble")):
-        rows = [("a", kind, code) for kind, code in zip(kinds, codes, strict=True)]
-        write_table(raw, [*rows, ("b", "", "")])
+        given = [("a", kind, code) for kind, code in zip(kinds, codes, strict=True)]
+        write_table(raw, [*given, ("b", "", "")])
         _, place = read_set(tmp_path, set_of("rle_csv"))
         hashes.append(tables.data_hash(place))
     assert hashes[0] != hashes[1]
@@ -171,3 +173,88 @@ def test_a_dialect_names_every_class_of_its_table(tmp_path):
     text = POLYGON_TYPES.replace('"glomerulus", ', "")
     with one_line("class 'glomerulus' is none of blood_vessel, unsure"):
         read_set(tmp_path, dialect_of(tmp_path, text))
+
+
+# --- submissions in a dialect -------------------------------------------------------------------
+
+
+def submitted(tmp_path, settings, sample, kinds, labels=LABELS):
+    """The rows of a submission of the test image c with the objects of LABELS, and whether it is valid."""
+    path = tmp_path / "sample.csv"
+    path.write_text(sample)
+    sure = np.linspace(0.9, 0.7, len(kinds))
+    found = submission.table(
+        [("c", labels, sure, np.array(kinds))], rows.read(path), settings.described, None
+    )
+    found.to_csv(tmp_path / "s.csv", index=False)
+    said = submission.checked(tmp_path / "s.csv", path, settings.described, {"c": labels.shape})
+    assert said.startswith("valid")
+    return found.to_numpy().tolist()
+
+
+DIALECT = """
+[data]
+dataset = "x"
+[data.dialect]
+classes = ["cell", "bubble", "dust"]
+class_values = ["33", "34", "99"]
+scored = ["cell", "bubble"]
+images = ["images/{id}.png"]
+test_images = ["test_images/{id}.png"]
+"""
+COLUMN = (
+    DIALECT + 'columns = [{id = "ImageId", class_column = "LabelId", mask = "EncodedPixels"}]\n'
+)
+IN_ID = DIALECT + 'columns = [{id = "ImageId_ClassId", split = "_", mask = "EncodedPixels"}]\n'
+
+
+def test_a_class_column_is_read_and_written_with_each_object(raw, tmp_path):
+    codes = rle.encode_labels(LABELS)
+    lines = [f"{kind},a,{code}" for kind, code in zip(("34", "33", "99"), codes, strict=True)]
+    text = "LabelId,ImageId,EncodedPixels\n" + "\n".join([*lines, ",b,"]) + "\n"
+    (raw / "train.csv").write_text(text)
+    settings = dialect_of(tmp_path, COLUMN)
+    images, place = read_set(tmp_path, settings)
+    assert images["object_classes"].to_dict() == {"a": ("bubble", "cell", "dust"), "b": (), "c": ()}
+    assert rows.read(place.sample).to_numpy().tolist() == [["c", "", ""]]
+    sample = "LabelId,ImageId,EncodedPixels\n33,c,1 1\n"
+    found = submitted(tmp_path, settings, sample, [2, 1, 3])
+    assert found == [["34", "c", codes[0]], ["33", "c", codes[1]]]  # dust is not scored
+    assert submitted(tmp_path, settings, sample, [], 0 * LABELS) == [["33", "c", ""]]
+
+
+def test_a_class_in_the_id_has_rows_of_its_own(raw, tmp_path):
+    codes = rle.encode_labels(LABELS)
+    lines = [f"a.png_33,{codes[0]}", f"a.png_33,{codes[1]}", f"a.png_99,{codes[2]}", "b.png_34,"]
+    (raw / "train.csv").write_text("ImageId_ClassId,EncodedPixels\n" + "\n".join(lines) + "\n")
+    settings = dialect_of(tmp_path, IN_ID)
+    images, place = read_set(tmp_path, settings)
+    assert images["object_classes"].to_dict() == {"a": ("cell", "cell", "dust"), "b": (), "c": ()}
+    sample = place.sample.read_text()
+    assert sample.splitlines() == ["ImageId_ClassId,EncodedPixels", "c_33,", "c_34,"]
+    found = submitted(tmp_path, settings, sample, [2, 3, 2])
+    assert found == [["c_33", ""], ["c_34", codes[0]], ["c_34", codes[2]]]
+
+
+def test_polygon_types_that_are_not_scored_are_not_written(tmp_path):
+    competitions.vasculature(tmp_path / "raw")
+    settings = dialect_of(tmp_path, POLYGON_TYPES)
+    assert settings.described.groups == ((1,),)
+    sample = "id,height,width,prediction_string\nc,20,24,\n"
+    ((*_, cell),) = submitted(tmp_path, settings, sample, [1, 2, 1])
+    assert cell.split(" ")[:2] == ["0", "0.9000"]
+    assert cell.split(" ")[3:5] == ["0", "0.7000"]
+    assert len(cell.split(" ")) == 6
+    ((*_, none),) = submitted(tmp_path, settings, sample, [2, 2, 3])
+    assert none == ""
+
+
+def test_classes_that_a_submission_does_not_tell_are_scored_as_one(tmp_path):
+    text = DIALECT.replace('scored = ["cell", "bubble"]\n', "") + (
+        'columns = [{id = "id", class_column = "cell_type", mask = "annotation"}]\n'
+        'submission = [{id = "id", mask = "predicted"}]\n'
+    )
+    settings = dialect_of(tmp_path, text)
+    assert settings.described.groups == ((1, 2, 3),)
+    found = submitted(tmp_path, settings, "id,predicted\nc,\n", [2, 1, 3])
+    assert found == [["c", code] for code in rle.encode_labels(LABELS)]
