@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
 import runs
 from segline.base import files
@@ -10,7 +11,18 @@ from segline.base.errors import UserError
 from segline.config.tables import Config, Data
 from segline.masks import rle
 from segline.objects import decoders, kind_sizes
-from segline.stages import cv, score, second, submit, tune, validate
+from segline.stages import (
+    cv,
+    data,
+    folds,
+    predict,
+    score,
+    second,
+    submit,
+    train,
+    tune,
+    validate,
+)
 from segline.submission import classes, kinds
 from segline.tasks import instances
 
@@ -180,3 +192,83 @@ def test_a_class_in_a_submission_is_a_number(tmp_path, number):
     files.write_text(tmp_path / "s.csv", f"ImageId,ClassId,EncodedPixels\nt,{number},1 3\n")
     with pytest.raises(UserError, match="image t: ClassId must be a whole number from 1, found"):
         kinds.checked(tmp_path / "s.csv", tmp_path / "s.csv")
+
+
+# --- the whole chain ----------------------------------------------------------------------------
+
+
+def shapes(seed, n_each=3, side=64):
+    """Discs and bars of one area and brightness, so that the shape alone tells them, with their classes."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side]
+    labels, names = np.zeros((side, side), np.int32), []
+    for _ in range(200):
+        if len(names) == 2 * n_each:
+            break
+        name = ("disc", "bar")[len(names) % 2]
+        cy, cx = rng.integers(10, side - 10, 2)
+        if name == "disc":
+            mask = np.hypot(y - cy, x - cx) <= 6
+        else:
+            high, wide = ((2, 10), (10, 2))[rng.integers(2)]
+            mask = (abs(y - cy) <= high) & (abs(x - cx) <= wide)
+        if not (labels[ndimage.binary_dilation(mask, iterations=2)]).any():
+            labels[mask] = len(names) + 1
+            names.append(name)
+    image = np.where(labels > 0, 150, 40) + rng.normal(0, 8, labels.shape)
+    return image.clip(0, 255).astype(np.uint8), labels, names
+
+
+@pytest.mark.slow
+def test_a_net_tells_shapes_of_one_brightness_apart(tmp_path, monkeypatch, in_process):
+    monkeypatch.chdir(tmp_path)
+    rows = []
+    for number in range(28):
+        image, labels, names = shapes(number)
+        folder = "images" if number < 24 else "test_images"
+        files.write_image(tmp_path / f"raw/{folder}/s{number:02d}.png", image)
+        codes = rle.encode_labels(labels)
+        if number < 24:
+            rows += [
+                (f"s{number:02d}", name, code) for name, code in zip(names, codes, strict=True)
+            ]
+    files.write_csv(tmp_path / "raw/train.csv", pd.DataFrame(rows, columns=kinds.COLUMNS))
+    config = Config.model_validate(
+        {
+            "data": {
+                **{"dataset": "shapes", "source": "rle_csv", "n_folds": 2},
+                "object_classes": ["disc", "bar"],
+            },
+            "input": {"mode": "grey"},
+            "model": {"width": 8, "depth": 3, "stem": 1},
+            "train": {
+                **{"folds": [0], "crop_px": 64, "batch_size": 4, "epochs": 12},
+                **{"crops_per_epoch": 96, "precision": "float32", "learning_rate": 3e-3},
+            },
+            "tune": {"seed_threshold": [0.5], "foreground_threshold": [0.4, 0.5]},
+        }
+    )
+    run = runs.write(tmp_path, config)
+    files.write_text(run.raw, f"{tmp_path / 'raw'}\n")
+    data.run(run)
+    folds.run(run)
+    train.run(run, 0)
+    for split in ("oof", "test"):
+        predict.run(run, 0, split)
+    tune.run(run)
+    cv.run(run)
+    submit.run(run, tmp_path / "run.csv")
+    summary = files.read_json(run.cv)
+    found = {name: part["mean"] for name, part in summary["per_class"].items()}
+    assert min(found.values()) > 0.9 * summary["mean"] > 0.6, (found, summary["mean"])
+    solution = {f"s{number}": shapes(number)[1:] for number in range(24, 28)}
+    right = total = 0
+    for image_id, (codes, numbers) in kinds.read(tmp_path / "run.csv").items():
+        labels, names = solution[image_id]
+        for code, number in zip(codes, numbers, strict=True):
+            inside = labels[rle.decode(code, labels.shape)]
+            true = np.bincount(inside).argmax()
+            right += true > 0 and names[true - 1] == ("disc", "bar")[number - 1]
+            total += 1
+    assert total >= 20
+    assert right / total > 0.9
