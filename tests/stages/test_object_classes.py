@@ -8,6 +8,7 @@ from scipy import ndimage
 import runs
 from segline.base import files
 from segline.base.errors import UserError
+from segline.config.stages import TuneStage
 from segline.config.tables import Config, Data
 from segline.masks import rle
 from segline.objects import decoders, kind_sizes
@@ -92,6 +93,21 @@ def test_every_class_is_scored_by_its_own_objects(tmp_path, in_process, capsys):
     shown = capsys.readouterr().out
     assert "class bubble" in shown
     assert "mean of classes" in shown
+
+
+def test_a_class_that_is_not_scored_has_its_line_alone(tmp_path, in_process, capsys):
+    """All bubbles are taken for cells: of the squares, scored whatever they are, none is wrong."""
+    run = write(tmp_path, [np.array([1, 1, 1, 1])] * 4)
+    for groups, score_, empty in ((((1,),), 0.5, 0.0), (((1, 2),), 1.0, 0.0)):
+        task = run.settings(TuneStage).task
+        runs.change(run, TuneStage, task=task.model_copy(update={"groups": groups}))
+        tune.run(run)
+        cv.run(run)
+        summary = files.read_json(run.cv)
+        assert summary["class_mean"] == pytest.approx(0.25)
+        assert summary["metric_mean"] == pytest.approx(score_)
+        assert summary["empty_mean"] == empty
+        assert "mAP of IoU" in capsys.readouterr().out
 
 
 def test_a_class_that_is_dust_has_a_smallest_size_of_its_own(tmp_path, in_process):

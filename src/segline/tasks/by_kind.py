@@ -115,6 +115,12 @@ def _of_nothing(n_true: np.ndarray, judge: Judge) -> float:
     return float(not n_true.any())
 
 
+def some_scored(summary: Mapping[str, Any]) -> bool:
+    """Whether the score is another than the mean of classes: some are not scored, or not told apart."""
+    mean = summary.get("class_mean")
+    return mean is not None and not np.isclose(mean, summary["metric_mean"])
+
+
 def add_rows(table: Table, summary: Mapping[str, Any], *, n_columns: int) -> None:
     """A line a class and their mean, in a table with so many columns."""
     blank = [""] * (n_columns - 4)

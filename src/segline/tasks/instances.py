@@ -133,7 +133,7 @@ class Instances:
             )
         if "per_class" in summary:
             by_kind.add_rows(table, summary, n_columns=len(table.columns))
-        if summary.get("metric", "map_iou") != "map_iou":
+        if summary.get("metric", "map_iou") != "map_iou" or by_kind.some_scored(summary):
             error = summary["metric_error"]
             shown = [f"{summary['metric_mean']:.4f}", "-" if error is None else f"{error:.3f}"]
             title = objectives.of_objects(summary["metric"]).title
