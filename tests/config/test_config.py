@@ -69,6 +69,14 @@ def test_settings_override_the_file(folder, setting, is_read):
             "source folder does not hold instances data; one of dsb2018, folders, npz, rle_csv does",
         ),
         ("data.generate=iris", "generate=iris makes the layout folders, but source is dsb2018"),
+        (
+            "data.object_classes=a,b",
+            "source dsb2018 holds no classes of objects; folders, rle_csv or",
+        ),
+        (
+            "data.source=rle_csv data.object_classes=a,a",
+            "object_classes needs two to 255 different names, found 2: a, a",
+        ),
         ("data.classes=a,b", "classes, colours and exclusive go with task=semantic or two_stage"),
         ("data.exclusive=false", "exclusive go with task=semantic"),
         ("loss.beta=2", "loss.beta: .* found 2"),

@@ -85,6 +85,12 @@ def test_a_name_in_settings_is_a_dialect_too(tmp_path):
         ('[data.dialect]\nrows = "class"', "needs classes, the background first"),
         ('[data.dialect]\ngroup = "a(b)(c)"', r"needs one \(group\)"),
         (named("airbus-ship-detection") + 'source = "folders"', "source=folders goes without"),
+        (
+            named("airbus-ship-detection") + 'object_classes = ["a", "b"]',
+            "object_classes is a, b, the dialect's of objects are none",
+        ),
+        ('[data.dialect]\nclasses = ["a", "b"]', "classes go with columns.class_column"),
+        ('[data.dialect]\nscored = ["a"]', "scored names some of classes"),
     ],
 )
 def test_faults_are_one_line_with_the_nearest_name(tmp_path, text, said):

@@ -56,6 +56,24 @@ def test_targets_and_weights_go_by_output_name(distance):
         assert (targets["distance"] == 0.5).all()
 
 
+def test_classes_of_objects_have_weights_of_their_own():
+    inside = np.zeros((4, 4), np.float32)
+    inside[1] = 4
+
+    def drawn(epoch, index):
+        kinds = np.full((4, 4), 2, np.uint8)
+        sample = numbered(epoch, index)
+        return sample._replace(distance=None, kinds=kinds, kinds_weight=inside)
+
+    batches = fixed_batches(drawn, n_samples=2, batch_size=2)
+    _, targets, weights = next(iter(batches.as_numpy_iterator()))
+    assert list(targets) == list(weights) == ["classes", "kinds"]
+    assert targets["kinds"].dtype == np.uint8
+    assert (targets["kinds"] == 2).all()
+    assert np.array_equal(weights["kinds"], [inside, inside])
+    assert (weights["classes"] == 1).all()
+
+
 def test_targets_may_be_channels():
     def drawn(epoch, index):
         sample = numbered(epoch, index)

@@ -130,3 +130,16 @@ def test_sigmoid_channels_are_independent():
     settings = Predict(tile_px=64, overlap_px=0)
     probs = predict.probability_map(net, logits, settings, multiple=1, activation="sigmoid")
     assert probs == pytest.approx(1 / (1 + np.exp(-logits)), abs=1e-6)
+
+
+def test_classes_of_objects_come_last_and_from_the_first_view():
+    image = keras.Input((None, None, 2))
+    same = keras.layers.Identity()(image)
+    net = keras.Model(image, {"classes": same, "distance": same[..., :1], "kinds": -same})
+    logits = np.array([[[0.0, 3.0], [-2.0, -9.0]]], np.float32)
+    settings = Predict(tile_px=64, overlap_px=0, other_scales=(1.0,))
+    probs = predict.probability_map(net, logits, settings, multiple=1, n_kinds=2)
+    classes = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    view = np.concatenate([classes, 1 / (1 + np.exp(-logits[..., :1]))], axis=-1)
+    expected = np.concatenate([view, view, classes[..., ::-1]], axis=-1)
+    assert probs == pytest.approx(expected, abs=1e-6)

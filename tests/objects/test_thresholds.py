@@ -5,6 +5,8 @@ import pytest
 from segline.config.tables import Tune
 from segline.metrics import objectives
 from segline.objects import thresholds
+from segline.objects.decoders import ObjectDecoder
+from segline.objects.judge import Judge
 from segline.objects.thresholds import Fit, Thresholds
 
 TUNE = {
@@ -54,12 +56,15 @@ def test_the_grid_has_every_combination_with_the_last_axis_fastest():
     assert choices[:3] == [(0.3, 0.4, 1), (0.3, 0.4, 20), (0.3, 0.6, 1)]
 
 
-def test_grid_scores_see_the_truth():
+def test_a_judge_sees_the_truth():
     truth, probs = touching_discs()
-    scores = thresholds.grid_scores(truth, probs, given(TUNE)[1], fill_holes=True)
-    assert scores.tolist() == [1.0] * 12
-    worse = thresholds.grid_scores(truth, probs, [Thresholds(0.5, 0.5, 400)], fill_holes=True)
-    assert worse.tolist() == [0.0]
+    judge = Judge(objectives.of_objects("map_iou"))
+
+    def score(choice):
+        return judge.of(truth, (), ObjectDecoder(choice, {"fill_holes": True}), probs)
+
+    assert [score(choice) for choice in given(TUNE)[1]] == [1.0] * 12
+    assert score(Thresholds(0.5, 0.5, 400)) == 0.0
 
 
 def test_without_a_surface_touching_discs_are_one_object():

@@ -89,3 +89,46 @@ def test_labels_of_other_classes_are_refused_before_training(table, exclusive, v
     message = rf"training fold: label {value} at pixel \(row 5, column 7\) .* outside 0..{most}"
     with pytest.raises(UserError, match=message):
         samplers(table, 0, made)
+
+
+def test_classes_of_objects_go_with_their_pixels(table):
+    for number, path in enumerate(table["labels"]):
+        labels = np.zeros((64, 64), np.uint16)
+        if number != 1:
+            labels[8:24, 8:24], labels[40:56, 8:24], labels[8:24, 40:56] = 3, 1, 2
+        cv2.imwrite(path, labels)
+    kinds = ("cell", "bubble", "cell")
+    table["object_classes"] = [kinds, (), kinds, kinds]
+    plain = settings()
+    classed = plain.model_copy(
+        update={"task": TaskTable(name="instances", classes=("cell", "bubble"))}
+    )
+    for usual, sampler in zip(samplers(table, 0, plain), samplers(table, 0, classed), strict=True):
+        for index in range(2):
+            before, sample = usual(0, index), sampler(0, index)
+            assert before.kinds is None
+            assert np.array_equal(before.image, sample.image)
+            assert np.array_equal(before.target, sample.target)
+            assert np.array_equal(before.weight, sample.weight)
+            inside = sample.target > 0
+            assert np.array_equal(sample.kinds_weight > 0, inside)
+            assert sample.kinds[~inside].max() == 0
+    _, held_out = samplers(table, 0, classed)
+    shares = [float(held_out(0, index).kinds_weight.mean()) for index in range(2)]
+    assert sorted(shares) == pytest.approx([0, 1])  # one of the held-out images is empty
+    crops = [held_out(0, index) for index in range(2)]
+    (crop,) = (crop for crop in crops if crop.kinds_weight.any())
+    expected = np.zeros((64, 64), np.uint8)
+    expected[8:24, 40:56] = 1
+    assert np.array_equal(crop.kinds, expected)
+
+
+def test_extra_images_without_classes_teach_no_class(table):
+    table["object_classes"] = [("cell",), ("cell",), ("bubble",), float("nan")]
+    for path in table["labels"]:
+        cv2.imwrite(path, (cv2.imread(path, -1) > 0).astype(np.uint16))
+    task = TaskTable(name="instances", classes=("cell", "bubble"))
+    classed = settings(crops_per_epoch=8).model_copy(update={"task": task})
+    fitting, _ = samplers(table, 0, classed)
+    known = [fitting(0, index).kinds_weight.any() for index in range(2)]
+    assert sorted(known) == [False, True]

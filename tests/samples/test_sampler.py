@@ -71,7 +71,7 @@ def test_many_threads_draw_what_one_draws():
 
 
 def test_shapes_types_and_ranges():
-    image, target, weight, distance = sampler()(0, 0)
+    image, target, weight, distance, *kinds = sampler()(0, 0)
     assert (image.shape, image.dtype) == ((64, 64, 1), np.float32)
     assert (target.shape, target.dtype) == ((64, 64), np.uint8)
     assert (weight.shape, weight.dtype) == ((64, 64), np.float32)
@@ -79,6 +79,7 @@ def test_shapes_types_and_ranges():
     assert (distance.shape, distance.dtype) == ((64, 64), np.float32)
     assert set(np.unique(target)) <= {0, 1, 2}
     assert np.array_equal(distance > 0, target > 0)
+    assert kinds == [None, None]
 
 
 def test_without_the_distance_the_rest_stays_the_same():

@@ -65,6 +65,28 @@ def test_each_image_gets_labels_outlines_and_a_row(folder):
     ).read_text() == "image,height,width,n_objects\na.png,20,30,2\n"
 
 
+def test_objects_of_classes_have_a_row_each(folder, monkeypatch, capsys):
+    class Sided(Threshold):
+        def probabilities(self, image, settings):
+            left = np.arange(image.shape[1]) < 15
+            left = np.broadcast_to(left, image.shape[:2])
+            return np.dstack([super().probabilities(image, settings), left, ~left])
+
+    use(monkeypatch, Sided())
+    made = RunFiles(folder / "data/runs/run")
+    tuned = files.read_json(made.thresholds)
+    files.write_json(made.thresholds, tuned | {"classes": ["left", "right"]})
+    cv2.imwrite(str(folder / "in/dark.png"), np.zeros((9, 9, 3), np.uint8))
+    run(folder)
+    table = files.read_csv(folder / "out/objects.csv")
+    assert list(table.columns)[:4] == ["image", "label", "class", "area_px"]
+    assert table[["image", "label", "class", "area_px"]].to_numpy().tolist() == [
+        ["a.png", 1, "left", 36],
+        ["a.png", 2, "right", 48],
+    ]
+    assert "2 images, left 1, right 1" in capsys.readouterr().out.replace("\n", " ")
+
+
 def test_a_folder_without_images_is_refused(folder):
     (folder / "in/a.png").unlink()
     with pytest.raises(UserError, match="no images there; expected files that end in"):

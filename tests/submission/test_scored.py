@@ -30,7 +30,7 @@ def dialect(name, **changes):
 
 @pytest.fixture
 def figures(tmp_path):
-    def of(name, submission, solution, shapes=None, **changes):
+    def of(name, submission, solution, shapes=None, /, **changes):
         paths = tmp_path / "s.csv", tmp_path / "y.csv"
         for path, text in zip(paths, (submission, solution), strict=True):
             path.write_text(text)
@@ -153,3 +153,38 @@ def test_the_command_names_the_metric(tmp_path, capsys):
     assert "mean Dice 0.8333" in capsys.readouterr().out.replace("\n", " ")
     with pytest.raises(UserError, match="no dialect 'severstal'.*did you mean severstal-steel"):
         stage.run(sent, true, dialect="severstal")
+
+
+OF_OBJECTS = {
+    "classes": ("cell", "bubble", "dust"),
+    "scored": ("cell", "bubble"),
+    "columns": [{"id": "ImageId", "class_column": "LabelId", "mask": "EncodedPixels"}],
+    "ending": "",
+}
+CLASSED = "ImageId,LabelId,EncodedPixels\na,cell,1 4\na,bubble,11 4\na,cell,21 4\nb,,\n"
+CLASSED_TRUE = "ImageId,LabelId,EncodedPixels\na,cell,1 4\na,cell,11 4\na,dust,31 9\nb,,\n"
+
+
+def test_classes_of_objects_are_scored_apart(figures):
+    """Cells: one right, one missed, one false; a bubble is false; dust does not count."""
+    shapes = dict.fromkeys("ab", (10, 10))
+    name = "sartorius-cell-instance-segmentation"
+    usual = {"submission": (), **OF_OBJECTS}
+    found = figures(name, CLASSED, CLASSED_TRUE, shapes, **usual)
+    assert found["per_class"] == {"cell": pytest.approx(1 / 3), "bubble": 0}
+    assert found["mean"] == pytest.approx(1 / 6)
+    assert found["per_image"] == {"a": pytest.approx(1 / 6), "b": 1}
+    assert found["empty_mean"] == 0
+    ranked = figures(name, CLASSED, CLASSED_TRUE, shapes, **usual, metric="ap_iou")
+    assert ranked["mean"] == pytest.approx(1 / 4)  # 1/2 * 1/2; no bubble is true anywhere
+
+
+def test_a_class_of_objects_that_is_not_told_counts_for_any(figures):
+    submission = "id,predicted\na,1 4\na,11 4\na,21 4\nb,\n"
+    told = {"submission": [{"id": "id", "mask": "predicted"}], **OF_OBJECTS, "order": "columns"}
+    shapes = dict.fromkeys("ab", (10, 10))
+    found = figures(
+        "sartorius-cell-instance-segmentation", submission, CLASSED_TRUE, shapes, **told
+    )
+    assert found["per_image"] == {"a": pytest.approx(2 / 3), "b": 1}
+    assert found["empty_mean"] == 0.5

@@ -61,6 +61,26 @@ def test_objects_have_places_and_what_is_promised_of_them():
     assert segmenter(1.0).objects(0 * image).empty
 
 
+class Coloured(Bright):
+    """The same, that takes red for the first class and other colours for the second."""
+
+    def probabilities(self, image, settings):
+        red = image[..., 0] > image[..., 2]
+        return np.dstack([super().probabilities(image, settings), red, ~red])
+
+
+def test_objects_have_the_class_that_is_likeliest_on_average():
+    labels = runs.squares(2)
+    labels[5:8, 5:15] = 2  # three of ten rows of the first square speak for the other class
+    decoder = DECODER._replace(classes=("red", "blue"))
+    model = Segmenter([Coloured(1.0)], Predict(), INSTANCES, decoder)
+    table = model.objects(runs.PALETTE[labels])
+    assert list(table.columns)[:3] == ["label", "class", "area_px"]
+    assert table["class"].tolist() == ["red", "blue"]
+    assert np.array_equal(model.segment(runs.PALETTE[labels]), runs.squares(2))
+    assert list(model.objects(0 * runs.PALETTE[labels])["class"]) == []
+
+
 def test_a_model_of_classes_has_no_objects():
     decoder = ClassDecoder(Classes(("background", "iris")), thresholds=[0.5])
     with pytest.raises(ValueError, match="class masks has no objects; use segment"):

@@ -42,6 +42,11 @@ class DataFiles:
         return self.folder / "images.csv"
 
     @property
+    def object_classes(self) -> Path:
+        """Of sets with classes of objects: image_id, label, class, a row an object of a training image."""
+        return self.folder / "object_classes.csv"
+
+    @property
     def folds(self) -> Path:
         return self.folder / f"folds{self.cut}.csv"
 

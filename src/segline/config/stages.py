@@ -34,7 +34,10 @@ from segline.config.tables import (
 
 
 class TaskTable(Table):
-    """What the masks of a data set mean; in files it is called `task`."""
+    """What the masks of a data set mean; in files it is called `task`.
+
+    Of instances `classes` are those of objects, without a background.
+    """
 
     name: str
     classes: tuple[str, ...] = ()
@@ -42,10 +45,14 @@ class TaskTable(Table):
 
 
 class ScoredTask(TaskTable):
-    """The same with how it is scored, of which no net depends."""
+    """The same with how it is scored, of which no net depends.
+
+    `groups` are those classes of objects, by number from 1, that are scored, each apart or some as one.
+    """
 
     score_background: bool = False
     volume: str = ""
+    groups: tuple[tuple[int, ...], ...] = ()
 
 
 class Training(Fitting):
@@ -117,8 +124,9 @@ Stage = TypeVar("Stage", bound=Table)
 
 def of(config: Config) -> list[Table]:
     """The settings of every stage of one config, but for `RunStage`."""
+    data = config.data
     task = TaskTable(
-        name=config.data.task, classes=config.data.classes, exclusive=config.data.exclusive
+        name=data.task, classes=data.classes or data.object_classes, exclusive=data.exclusive
     )
     training = config.train.model_dump(exclude={"folds", "skip", "threads"})
     tables = {
@@ -137,8 +145,9 @@ def of(config: Config) -> list[Table]:
             unseen=config.train.without,
             task=ScoredTask(
                 **dict(task),
-                score_background=config.data.score_background,
-                volume=config.data.dialect.volume if config.data.dialect else "",
+                score_background=data.score_background,
+                volume=data.dialect.volume if data.dialect else "",
+                groups=_groups(data),
             ),
             n_views=1 + len(config.predict.other_scales),
         ),
@@ -150,6 +159,14 @@ def _metric(config: Config) -> str:
     dialect = config.data.dialect.metric if config.data.dialect else ""
     usual = "map_iou" if config.data.task == "instances" else "dice"
     return config.tune.metric or dialect or usual
+
+
+def _groups(data: Data) -> tuple[tuple[int, ...], ...]:
+    """The classes of objects that are scored: as one where a submission does not say which it is."""
+    names = data.object_classes
+    if not data.described:
+        return tuple((number,) for number in range(1, len(names) + 1))
+    return data.described.groups
 
 
 def _listed(path: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from segline.data.layouts import Problem, Source, dialect
 from segline.masks.classes import Classes
 from segline.submission import classes as class_submission
 from segline.submission import dialect as dialect_submission
-from segline.submission import ids
+from segline.submission import ids, kinds
 
 
 def sample(
@@ -26,12 +26,14 @@ def sample(
         test = images.loc[images["split"] == "test", "image_id"]
         return dialect_submission.sample(source.sample_table, test, settings.described)
     if source.sample is not None:
-        wanted = class_submission.columns(len(classes)) if classes else ("ImageId", "EncodedPixels")
+        wanted = kinds.columns(settings.object_classes)
+        wanted = class_submission.columns(len(classes)) if classes else wanted
         return files.read_csv(source.sample, wanted, dtype=str)
     test_ids = list(images.loc[images["split"] == "test", "image_id"])
     if classes:
         return class_submission.empty(test_ids, classes)
-    return pd.DataFrame({"ImageId": sorted(test_ids), "EncodedPixels": "1 1"})
+    rows = pd.DataFrame({"ImageId": sorted(test_ids), "ClassId": 1, "EncodedPixels": "1 1"})
+    return rows[[*kinds.columns(settings.object_classes)]]
 
 
 def write(source: Source, data: DataFiles, sample: pd.DataFrame) -> None:

@@ -15,6 +15,7 @@ from segline.config import stages
 from segline.config.places import DataFiles
 from segline.config.tables import Data
 from segline.config.tables.dialect import Dialect
+from segline.data import object_kinds
 
 IMAGE_COLUMNS = (
     *("image_id", "split", "image", "labels", "height", "width", "n_objects"),
@@ -26,9 +27,18 @@ NO_FOLD = -1  # of images that are trained on in every fold
 
 
 def read_images(path: Path) -> pd.DataFrame:
-    """images.csv, ids, groups and strata as text; semantic sets have `SEMANTIC_COLUMNS` too."""
+    """images.csv, ids, groups and strata as text; semantic sets have `SEMANTIC_COLUMNS` too.
+
+    With object_classes.csv beside it there is a column `object_classes`: of each image the tuple of the
+    classes of its objects 1..n.
+    """
     names = ("image_id", "split", "image", "labels", "modality", "group", "source", "stratum")
-    return _checked(read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str)), path)
+    images = _checked(read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str)), path)
+    beside = DataFiles(path.parent).object_classes
+    if not beside.exists():
+        return images
+    classes = object_kinds.read(beside)
+    return images.assign(object_classes=[classes.get(name, ()) for name in images["image_id"]])
 
 
 def _checked(images: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -26,8 +26,8 @@ def training_batches(
 
     The first epoch begins with its batch `first_step`.
 
-    Targets and weights are dicts by the net's output: `classes` and, if taught, `distance`. Targets of
-    classes are (N, S, S) indices, or (N, S, S, C).
+    Targets and weights are dicts by the net's output: `classes` and, if taught, `distance` and `kinds`.
+    Targets of classes are (N, S, S) indices, or (N, S, S, C).
     The order is that of the sample numbers whatever the number of threads, so a run that starts again
     at any step sees what it would have seen. A last part of a batch is dropped in each epoch.
     """
@@ -71,7 +71,7 @@ def _shapes(sampler: Sampler) -> dict[str, tuple[int, ...]]:
 
 def _as_tensors(draw: Callable[[int], Sample], shapes: dict[str, tuple[int, ...]]) -> Callable:
     """A function for `Dataset.map` from a number to (image, targets, weights)."""
-    types = [tf.uint8 if name == "target" else tf.float32 for name in shapes]
+    types = [tf.uint8 if name in ("target", "kinds") else tf.float32 for name in shapes]
 
     def fields(number: int) -> tuple:
         sample = draw(number)
@@ -79,10 +79,14 @@ def _as_tensors(draw: Callable[[int], Sample], shapes: dict[str, tuple[int, ...]
 
     def load(number: tf.Tensor) -> tuple:
         drawn = tf.numpy_function(fields, [number], types, stateful=False)
-        image, target, weight, *depth = map(tf.ensure_shape, drawn, shapes.values())
-        if not depth:
-            return image, {"classes": target}, {"classes": weight}
-        both = {"classes": weight, "distance": weight}
-        return image, {"classes": target, "distance": depth[0]}, both
+        shaped = map(tf.ensure_shape, drawn, shapes.values())
+        found = dict(zip(shapes, shaped, strict=True))
+        targets = {"classes": found["target"]}
+        weights = {"classes": found["weight"]}
+        if "distance" in found:
+            targets["distance"], weights["distance"] = found["distance"], found["weight"]
+        if "kinds" in found:
+            targets["kinds"], weights["kinds"] = found["kinds"], found["kinds_weight"]
+        return found["image"], targets, weights
 
     return load

@@ -33,13 +33,14 @@ def compiled(
     """Compile `model` with the losses of its outputs and return it.
 
     The output `classes` has the sum of the loss's terms on the `activation`'s logits; `distance`, where
-    the net has it, its own loss times `loss.distance`.
+    the net has it, its own loss times `loss.distance`; `kinds`, where objects have classes, cross-entropy.
     """
     by_output = {
         "classes": losses.of_classes(loss, activation),
         "distance": losses.SoftCrossEntropy(),
+        "kinds": losses.CrossEntropy(activation="softmax"),
     }
-    shares = {"classes": 1.0, "distance": loss.distance}
+    shares = {"classes": 1.0, "distance": loss.distance, "kinds": 1.0}
     names = list(model.output)
     steps = n_steps(train)
     made = optimizer(

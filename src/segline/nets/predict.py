@@ -28,6 +28,7 @@ class Net(NamedTuple):
     input: Input
     activation: str  # of the output `classes`
     unseen: tuple[str, ...]  # modalities it was trained without
+    n_kinds: int = 0  # classes of objects
 
     def probabilities(self, image: np.ndarray, settings: Predict) -> np.ndarray:
         """Maps (H, W, n) of an image (H, W, C) uint8: RGB, or the channels of `input.mode`.
@@ -38,19 +39,26 @@ class Net(NamedTuple):
             normalise.prepared(image, self.input), mode=self.input.mode
         )
         probs = probability_map(
-            self.model, channels, settings, multiple=self.multiple, activation=self.activation
+            self.model,
+            channels,
+            settings,
+            multiple=self.multiple,
+            activation=self.activation,
+            n_kinds=self.n_kinds,
         )
         return resize.smooth(probs, image.shape[:2])
 
 
 def net(model: keras.Model, settings: TrainedStage) -> Net:
     """A trained model with its settings."""
+    head = heads.of(settings.task, settings.target)
     return Net(
         model=model,
         multiple=settings.model.multiple,
         input=settings.input,
-        activation=heads.of(settings.task, settings.target).activation,
+        activation=head.activation,
         unseen=settings.train.without,
+        n_kinds=head.outputs.get("kinds", 0),
     )
 
 
@@ -96,11 +104,12 @@ def probability_map(
     *,
     multiple: int,
     activation: str = "softmax",
+    n_kinds: int = 0,
 ) -> np.ndarray:
     """Probabilities (H, W, n * views) float32 of an image (H, W, C) float32, any H and W.
 
     The channels are the softmax or sigmoid (`activation`) of the output `classes`, then, if the net has
-    it, `distance` in 0..1.
+    it, `distance` in 0..1. The softmax of its `n_kinds` channels `kinds` comes after those of all views.
 
     The net takes sides that are a `multiple`; others are padded by mirroring. Of `settings`, `symmetries`
     averages over the first so many of the square's symmetries, `scales` over predictions of the image so
@@ -118,7 +127,10 @@ def probability_map(
         return resize.smooth(probs, image.shape[:2])
 
     first = np.mean([at(scale) for scale in settings.scales], axis=0)
-    return np.concatenate([first, *map(at, settings.other_scales)], axis=-1)
+    others = [at(scale) for scale in settings.other_scales]
+    n = first.shape[-1] - n_kinds
+    views = [view[..., :n] for view in (first, *others)]
+    return np.concatenate([*views, first[..., n:]] if n_kinds else views, axis=-1)
 
 
 def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
@@ -148,6 +160,8 @@ def _activated(model: keras.Model, image: np.ndarray, activation: str) -> np.nda
     ]
     if "distance" in logits:
         parts.append(keras.ops.sigmoid(logits["distance"]))
+    if "kinds" in logits:
+        parts.append(keras.ops.softmax(logits["kinds"]))
     return np.concatenate([keras.ops.convert_to_numpy(part)[0] for part in parts], axis=-1)
 
 

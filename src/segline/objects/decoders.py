@@ -16,6 +16,7 @@ from segline.base.errors import UserError
 from segline.base.files import store_array
 from segline.base.reading import refusing
 from segline.config.places import maker
+from segline.masks.labels import relabel
 from segline.masks.targets import Channel
 from segline.objects import maps, second_stage
 from segline.objects import thresholds as tuning
@@ -23,6 +24,7 @@ from segline.objects.forest import Forest
 
 # What the objects of another view promise counts so much: the best of many uncertain claims is too high.
 OTHER_VIEW = 0.5
+SIZES = "class_sizes_px"  # in thresholds.json, of objects of each class
 
 
 class Candidate(NamedTuple):
@@ -37,7 +39,8 @@ class ObjectDecoder(NamedTuple):
     """Thresholds with their options; what follows is the second stage's, if there is one.
 
     A map has the channels of `n_views` views one after the other, the tuned one first. Each has a forest
-    of its own.
+    of its own. Where objects have `classes` the last channels are theirs, and those of a class below its
+    `sizes_px` are dropped.
     """
 
     thresholds: tuning.Thresholds
@@ -47,19 +50,48 @@ class ObjectDecoder(NamedTuple):
     seed_offsets: tuple[float, ...] = (0.0,)
     foreground_offsets: tuple[float, ...] = (0.0,)
     n_views: int = 1
+    classes: tuple[str, ...] = ()
+    sizes_px: tuple[int, ...] = ()
 
     def __call__(self, probs: np.ndarray) -> np.ndarray:
-        """Label image (H, W) int32 of a map (H, W, 3 or 4 a view) uint8."""
+        """Label image (H, W) int32 of a map (H, W, 3 or 4 a view, and one a class) uint8."""
         if not self.forests:
-            return tuning.instances(probs, self.thresholds, **self.options)
-        return chosen(self.candidates(probs), cutoff=self.cutoff)[0]
+            labels = tuning.instances(self._shapes(probs), self.thresholds, **self.options)
+            return self._large(probs, labels)[0]
+        return self.with_promises(probs)[0]
 
     def with_promises(self, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The label image and what the second stage promises of its objects 1..n, (n,); nan without one."""
         if self.forests:
-            return chosen(self.candidates(probs), cutoff=self.cutoff)
+            labels, promised = chosen(self.candidates(probs), cutoff=self.cutoff)
+            labels, kept = self._large(probs, labels)
+            return labels, promised[kept]
         labels = self(probs)
         return labels, np.full(int(labels.max(initial=0)), np.nan)
+
+    def kinds(self, probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The class, from 1, of each object 1..n of a label image, (n,) int64: the likeliest on average.
+
+        Without classes all are 0.
+        """
+        n = int(labels.max(initial=0))
+        if not self.classes:
+            return np.zeros(n, np.int64)
+        channels = np.moveaxis(probs[..., -len(self.classes) :], -1, 0)
+        sums = [np.bincount(labels.ravel(), weights=each.ravel())[1:] for each in channels]
+        return np.argmax(sums, axis=0) + 1
+
+    def _shapes(self, probs: np.ndarray) -> np.ndarray:
+        """The map without the channels of classes."""
+        return probs[..., : -len(self.classes)] if self.classes else probs
+
+    def _large(self, probs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The label image without what is too small for its class, and which objects stay, (n,) bool."""
+        if not any(self.sizes_px):
+            return labels, np.ones(int(labels.max(initial=0)), bool)
+        smallest = np.array([0, *self.sizes_px])[self.kinds(probs, labels)]
+        kept = np.bincount(labels.ravel())[1:] >= smallest
+        return relabel(np.where(np.append(False, kept)[labels], labels, 0)), kept
 
     def with_confidences(self, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The label image and how sure its objects 1..n are, (n,) in 0..1.
@@ -84,7 +116,7 @@ class ObjectDecoder(NamedTuple):
 
     def segmentations(self, probs: np.ndarray) -> list[tuple[int, np.ndarray, pd.DataFrame]]:
         """Number of the view, label image and its objects' features, for each view and pair of offsets."""
-        views = np.split(probs, self.n_views, axis=2)
+        views = np.split(self._shapes(probs), self.n_views, axis=2)
         found = []
         for number, view in enumerate(views):
             elsewhere = 1 - views[0][..., Channel.BACKGROUND] / 255 if number else None
@@ -122,13 +154,21 @@ def load(thresholds: Path, second: Path | None = None) -> dict[str, ObjectDecode
     tuned = tuning.read(thresholds)
     choices = {"final": tuned["final"], **tuned["parts"]}
     with refusing(thresholds, "table of thresholds", tuning.REMEDY):
+        classes = tuple(tuned.get("classes", ()))
         decoders = {
-            name: ObjectDecoder(tuning.Thresholds(**choice), tuned["options"])
-            for name, choice in choices.items()
+            name: _plain(choice, tuned["options"], classes) for name, choice in choices.items()
         }
     if second is None:
         return decoders
     return {name: _with_second(decoder, name, second) for name, decoder in decoders.items()}
+
+
+def _plain(
+    choice: dict[str, Any], options: dict[str, Any], classes: tuple[str, ...]
+) -> ObjectDecoder:
+    sizes = tuple(choice.get(SIZES, ()))
+    values = {name: choice[name] for name in tuning.Thresholds._fields}
+    return ObjectDecoder(tuning.Thresholds(**values), options, classes=classes, sizes_px=sizes)
 
 
 def write_second(path: Path, decoders: dict[str, ObjectDecoder]) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from segline.base.files import read_json
 from segline.config.tables import Tune
 from segline.masks import watershed
 from segline.masks.targets import Channel
-from segline.metrics.objectives import OF_OBJECTS, ObjectMetric
 from segline.objects import grids, maps
 from segline.objects.grids import Axis, Window
 
@@ -89,18 +89,6 @@ def instances(
     )
 
 
-def grid_scores(
-    truth: np.ndarray,
-    probs: np.ndarray,
-    choices: Sequence[Thresholds],
-    metric: ObjectMetric = OF_OBJECTS["map_iou"],
-    **options: Any,
-) -> np.ndarray:
-    """What the metric keeps of one image under each choice, (len(choices), ...); mAP by default."""
-    found = (instances(probs, choice, **options) for choice in choices)
-    return np.array([metric.kept(truth, each) for each in found])
-
-
 class Tried:
     """What a metric keeps of N images under the choices tried so far; others are made when asked for.
 
@@ -122,7 +110,13 @@ class Tried:
         return np.stack([self._kept[choice] for choice in choices], axis=1)
 
 
-def best(tried: Tried, metric: ObjectMetric, rows: np.ndarray) -> Fit:
+class Joins(Protocol):
+    """What joins images: a metric of objects, or `judge.Judge`."""
+
+    def joined(self, kept: ArrayLike) -> np.ndarray: ...
+
+
+def best(tried: Tried, metric: Joins, rows: np.ndarray) -> Fit:
     """The choice of the flattest high score on the images `rows` (N,) bool.
 
     Each choice is judged by the mean of its own score and those of its neighbours on the grid: a broad

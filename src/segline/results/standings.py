@@ -144,5 +144,6 @@ def _scored(path: Path, owner: DataSet) -> tuple[dict[str, Any], str]:
         sizes = shapes(read_images(owner.folder.images))
         result = scored.score(path, solution, owner.dialect, sizes)
         return result, title(result["metric"])
-    result = classes.scored(path, solution)
-    return result, title("map_iou" if "per_threshold" in result else "dice")
+    of_objects = owner.folder.object_classes.exists()
+    result = classes.scored(path, solution, of_objects=of_objects)
+    return result, title("map_iou" if of_objects or "per_threshold" in result else "dice")

@@ -14,7 +14,7 @@ from segline.samples import heads
 from segline.samples.augment import Augmenter
 from segline.samples.heads import Head, ReadLabels, Scaled, scaled
 from segline.samples.pairs import PairReader
-from segline.samples.sampler import Sampler
+from segline.samples.sampler import Kinds, Sampler
 
 
 def samplers(table: pd.DataFrame, fold: int, settings: TrainStage) -> tuple[Sampler, Sampler]:
@@ -30,7 +30,10 @@ def samplers(table: pd.DataFrame, fold: int, settings: TrainStage) -> tuple[Samp
                 f"{', '.join(map(str, sorted(set(table['fold']))))}); check train.without, train.skip and "
                 f"data.n_folds"
             )
-    fit, held_out = (PairReader(part, root=Path.cwd(), table=settings.input) for part in parts)
+    classes = settings.task.classes if settings.task.name == "instances" else ()
+    fit, held_out = (
+        PairReader(part, root=Path.cwd(), table=settings.input, classes=classes) for part in parts
+    )
     head, train = heads.of(settings.task, settings.target), settings.train
     common: dict[str, Any] = {
         "mode": settings.input.mode,
@@ -38,6 +41,7 @@ def samplers(table: pd.DataFrame, fold: int, settings: TrainStage) -> tuple[Samp
         "teach": _teacher(head, fit.labels, len(parts[0]), settings.weights),
         "seed": (train.seed, fold),
     }
+    kinds = _kinds(fit, len(parts[0])) if classes else None
     fitting = Sampler(
         parts[0],
         fit,
@@ -46,9 +50,22 @@ def samplers(table: pd.DataFrame, fold: int, settings: TrainStage) -> tuple[Samp
         ),
         modality_power=train.modality_power,
         per_epoch=train.crops_per_epoch // train.batch_size * train.batch_size,
+        kinds=kinds,
         **common,
     )
-    return fitting, Sampler(parts[1], held_out, augmenter=None, **common)
+    of_held_out = kinds._replace(read=held_out.kinds) if kinds else None
+    return fitting, Sampler(parts[1], held_out, augmenter=None, kinds=of_held_out, **common)
+
+
+def _kinds(fit: PairReader, n_images: int) -> Kinds:
+    """The classes of the training fold's objects, each pixel of which weighs so much that the mean is 1."""
+    inside, total = 0, 0
+    for row in range(n_images):
+        known = fit.kinds(row)[fit.labels(row)] > 0
+        inside, total = inside + int(known.sum()), total + known.size
+    if not inside:
+        raise UserError("training fold: no object whose class is known; make data again")
+    return Kinds(fit.kinds, total / inside)
 
 
 def _teacher(head: Head, read: ReadLabels, n_images: int, weights: Weights) -> Scaled:

@@ -185,14 +185,16 @@ class Head(Protocol):
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """Background, body and border, and the distance if the target has it."""
+    """Background, body and border, the distance if the target has it, and the class of an object."""
 
     target: Target
     activation: str = "softmax"
+    n_kinds: int = 0  # classes of objects
 
     @property
     def outputs(self) -> dict[str, int]:
-        return {"classes": 3} | ({"distance": 1} if self.target.distance else {})
+        distance = {"distance": 1} if self.target.distance else {}
+        return {"classes": 3} | distance | ({"kinds": self.n_kinds} if self.n_kinds else {})
 
     def teacher(self, read: ReadLabels, n_images: int, weights: Weights) -> ObjectTeacher:
         background, body = fold_class_weights(read, n_images, method=weights.class_weights)
@@ -233,7 +235,7 @@ class RegionHead(ClassHead):
 def of(task: TaskTable, target: Target) -> Head:
     """The head of a task's net."""
     if task.name == "instances":
-        return ObjectHead(target)
+        return ObjectHead(target, n_kinds=len(task.classes))
     if task.name == "two_stage":
         return RegionHead()
     return ClassHead(Classes(task.classes, task.exclusive))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from segline.samples import normalise
 from segline.samples.augment import Augmenter
-from segline.samples.heads import ReadPair, Teach
+from segline.samples.heads import ReadLabels, ReadPair, Teach
 from segline.samples.streams import Purpose, generator
 
 GOLDEN = (
@@ -24,13 +24,32 @@ class Sample(NamedTuple):
 
     `image` (S, S, C) float32 in 0..1, `target` uint8 class indices (S, S) or independent channels of 0 and
     1 (S, S, n), `weight` (S, S) float32 with mean 1 over the training fold's pixels, `distance` (S, S)
-    float32 in 0..1, how deep in its object a pixel lies; None if it is not taught.
+    float32 in 0..1, how deep in its object a pixel lies; None if it is not taught. Where objects have
+    classes, `kinds` (S, S) uint8 are these, from 0, and `kinds_weight` (S, S) float32 is 0 outside objects,
+    with mean 1 over the training fold; else both are None.
     """
 
     image: np.ndarray
     target: np.ndarray
     weight: np.ndarray
     distance: np.ndarray | None = None
+    kinds: np.ndarray | None = None
+    kinds_weight: np.ndarray | None = None
+
+
+class Kinds(NamedTuple):
+    """Classes of objects: `read` gives for a row the class, from 1, of each label (0: none is known)."""
+
+    read: ReadLabels
+    weight: float  # of a pixel whose class is known
+
+    def taught(self, row: int, truth: np.ndarray) -> dict[str, np.ndarray]:
+        """`kinds` and `kinds_weight` of the sample with the labels `truth` (S, S) of row `row`."""
+        found = self.read(row)[truth]
+        return {
+            "kinds": np.maximum(found, 1) - np.uint8(1),
+            "kinds_weight": (found > 0) * np.float32(self.weight),
+        }
 
 
 class Sampler:
@@ -54,6 +73,8 @@ class Sampler:
         before left off, so that epochs shorter than the fold still show all of it.
     seed
         Numbers from 0, of the run and of the fold: with others all draws are others.
+    kinds
+        Classes of objects, where they are taught.
     """
 
     def __init__(
@@ -68,12 +89,13 @@ class Sampler:
         modality_power: float = 1.0,
         per_epoch: int | None = None,
         seed: tuple[int, ...] = (0,),
+        kinds: Kinds | None = None,
     ) -> None:
         if images.empty:
             raise ValueError("no images to draw samples from")
         self.n_images = len(images)
         self._read, self._mode, self._crop_px, self._seed = read, mode, crop_px, seed
-        self._augmenter, self._teach = augmenter, teach
+        self._augmenter, self._teach, self._kinds = augmenter, teach, kinds
         self._per_epoch = per_epoch or self.n_images
         shares = sampling_shares(images["modality"], power=modality_power)
         self._pass = lru_cache(4)(lambda number: rows_of_pass(shares, number, seed=seed))
@@ -82,7 +104,8 @@ class Sampler:
         """Draw sample `index` of `epoch`; the same arguments always give the same arrays."""
         key = (*self._seed, epoch, index)
         number, place = divmod(epoch * self._per_epoch + index, self.n_images)
-        image, truth = self._read(int(self._pass(number)[place]))
+        row = int(self._pass(number)[place])
+        image, truth = self._read(row)
         side = self._augmenter.window_px if self._augmenter else self._crop_px
         rng = generator(Purpose.CROP, *key)
         image, truth = random_window(image, truth, side=side, inner=self._crop_px, rng=rng)
@@ -94,6 +117,7 @@ class Sampler:
             target=taught.target,
             weight=taught.weight,
             distance=taught.distance,
+            **(self._kinds.taught(row, truth) if self._kinds else {}),
         )
 
 

@@ -29,6 +29,7 @@ from segline.data import (
     groups,
     identity,
     label_checks,
+    object_kinds,
     raw_files,
     semantic_checks,
     sources,
@@ -110,7 +111,7 @@ def ingest(
         faults.refuse(found.problems, usable, data.faults, raw, strict=settings.strict)
         if classes:
             found.problems += semantic_checks.check(found.rows, found.problems, raw)
-        images = _manifest(found, classes, settings.n_folds)
+        images = _manifest(found, classes, settings)
         sample = companions.sample(opened, images, settings, classes)
         found.problems += companions.unlisted(sample, opened, images, found.problems, settings)
     companions.write(opened, data, sample)
@@ -124,6 +125,13 @@ def ingest(
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         console.print(f"each problem: {data.problems}")
+    if settings.object_classes:
+        kinds = object_kinds.table(found.kinds, settings.object_classes)
+        shown |= object_kinds.summarise(kinds, settings.object_classes)
+        console.print(object_kinds.told(shown))
+        files.write_csv(data.object_classes, kinds, seal=maker(data.object_classes))
+    else:
+        files.remove(data.object_classes)
     files.remove(data.faults)
     files.write_json(data.summary, shown, seal=maker(data.summary))
     when_read()  # before the set counts as made
@@ -161,6 +169,7 @@ class Found:
     features: list[np.ndarray] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     content: list[str] = field(default_factory=list)
+    kinds: dict[str, np.ndarray] = field(default_factory=dict)  # the classes of an image's objects
 
     def data_hash(self) -> str:
         """16 hexadecimal digits over ids, image bytes and labels, in any order of reading."""
@@ -241,6 +250,9 @@ def _keep(found: Found, record: Record, row: dict, new: Path) -> None:
         row["labels"] = f"labels/{record.key.image_id}{suffix}"
         files.write_labels(new / row["labels"], record.labels)
         digest += hashlib.sha256(record.labels.astype("<i4").tobytes()).hexdigest()
+    if record.kinds is not None:
+        found.kinds[record.key.image_id] = record.kinds
+        digest += hashlib.sha256(record.kinds.astype("<i4").tobytes()).hexdigest()
     found.content.append(f"{record.key.split}/{record.key.image_id} {digest}")
     copied = found.looks.add(record.image)
     if copied is not None:
@@ -256,12 +268,17 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _manifest(found: Found, classes: Classes | None, n_folds: int) -> pd.DataFrame:
+def _manifest(found: Found, classes: Classes | None, settings: Data) -> pd.DataFrame:
     table = pd.DataFrame(found.rows)
+    if settings.object_classes:
+        present = object_kinds.strata(table["image_id"], found.kinds, settings.object_classes)
+        table["stratum"] = np.where(table["split"] == "train", present, "")
     if classes:
         table["stratum"] = semantic_checks.strata(found.rows, classes)
-    table["group"], leaks = groups.grouped(table, found.looks, n_folds=n_folds)
+    table["group"], leaks = groups.grouped(table, found.looks, n_folds=settings.n_folds)
     found.problems += leaks
     table["source"] = sources.names(sources.assign(np.array(found.features), table["group"]), table)
     fixed = ("validation",) if (table["validation"] > 0).any() else ()
+    if settings.object_classes:
+        fixed = ("stratum", *fixed)
     return table[list(IMAGE_COLUMNS + (SEMANTIC_COLUMNS if classes else fixed))]

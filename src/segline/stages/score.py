@@ -9,6 +9,7 @@ from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import write_json
 from segline.config import read
+from segline.config.places import DataFiles
 from segline.config.tables.built_in import built_in
 from segline.config.tables.dialect import Dialect
 from segline.data.tables import described, read_images, shapes
@@ -31,11 +32,12 @@ def run(
     are in the competition's own way and the score is by its metric; sizes are those of `images`
     (images.csv), of columns Height and Width of the solution, or the dialect's. Else, of instances, and of
     binary masks, one an image, the mean is the mAP of IoU; the latter have Dice and IoU too. With ClassId
-    it is the mean Dice.
+    it is the mean Dice, or of objects with classes the mean of their mAP.
     """
     way = _named(dialect) if dialect else described(images) if images else None
     if way is None or way.source != "dialect":
-        result = classes.scored(submission, solution)
+        of_objects = images is not None and DataFiles(images.parent).object_classes.exists()
+        result = classes.scored(submission, solution, of_objects=of_objects)
         _show(submission, result)
     else:
         sizes = shapes(read_images(images)) if images else None
@@ -75,7 +77,7 @@ def _figure(value: float | None) -> str:
 
 def _show(submission: Path, result: dict[str, Any]) -> None:
     figures = {"Dice": "dice", "IoU": "iou"} | (
-        {"mAP": "mean"} if "per_threshold" in result else {}
+        {"mAP": "mean"} if "dice" not in result or "per_threshold" in result else {}
     )
     shown = ", ".join(f"{name} {result[key]:.4f}" for name, key in figures.items() if key in result)
     console.print(f"{submission}: {shown} on {result['n_images']} images")

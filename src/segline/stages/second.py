@@ -18,8 +18,10 @@ from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
 from segline.metrics import objectives
 from segline.objects import decoders, maps, out_of_fold, second_stage, thresholds
+from segline.objects import judge as judges
 from segline.objects.decoders import ObjectDecoder
 from segline.objects.forest import Forest
+from segline.objects.judge import Judge
 
 
 @claims.makes(lambda run: run.second)
@@ -40,17 +42,18 @@ def run(run: RunFiles) -> None:
     plain = {
         name: decoder._replace(**tried) for name, decoder in decoders.load(run.thresholds).items()
     }
-    jobs = out_of_fold.jobs(table, "part")
+    judge = judges.of(settings.task, objectives.of_objects(settings.metric))
+    jobs = judge.jobs(table, "part")
     examples = pooled(partial(_examples, plain=plain), jobs)
     judged = {
         name: decoder._replace(forests=_fitted(examples, thresholds.fitted_on(table["part"], name)))
         for name, decoder in plain.items()
     }
-    cutoffs, metric = settings.second_cutoff, objectives.of_objects(settings.metric)
-    work = partial(_scores, judged=judged, cutoffs=cutoffs, metric=metric)
+    cutoffs = settings.second_cutoff
+    work = partial(_scores, judged=judged, cutoffs=cutoffs, judge=judge)
     kept = np.array(pooled(work, jobs))
     chosen = {
-        name: cutoffs[int(metric.joined(kept[thresholds.fitted_on(table["part"], name)]).argmax())]
+        name: cutoffs[int(judge.joined(kept[thresholds.fitted_on(table["part"], name)]).argmax())]
         for name in plain
     }
     decoders.write_second(
@@ -66,7 +69,7 @@ Example = tuple[pd.DataFrame, np.ndarray]  # features (n, ...) and shares of thr
 
 def _examples(job: tuple, plain: dict[str, ObjectDecoder]) -> list[Example]:
     """For each view all candidates' objects in one image."""
-    image_id, labels_path, map_paths, part = job
+    image_id, labels_path, map_paths, _, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
     views: list[list[Example]] = [[] for _ in range(plain[part].n_views)]
     for view, labels, features in plain[part].segmentations(probs):
@@ -96,11 +99,12 @@ def _scores(
     job: tuple,
     judged: dict[str, ObjectDecoder],
     cutoffs: Sequence[float],
-    metric: objectives.ObjectMetric,
+    judge: Judge,
 ) -> list[np.ndarray]:
-    """What the metric keeps of one image at each cutoff, judged by the regressors of its part."""
-    image_id, labels_path, map_paths, part = job
+    """What the judge keeps of one image at each cutoff, judged by the regressors of its part."""
+    image_id, labels_path, map_paths, names, part = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
-    candidates = judged[part].candidates(probs)
+    decoder = judged[part]
+    candidates = decoder.candidates(probs)
     found = [decoders.chosen(candidates, cutoff=cutoff)[0] for cutoff in cutoffs]
-    return [metric.kept(truth, labels) for labels in found]
+    return [judge.kept(truth, names, labels, decoder.kinds(probs, labels)) for labels in found]

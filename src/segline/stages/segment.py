@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -23,6 +24,8 @@ from segline.results import figures
 from segline.results.cost import training_left
 from segline.tasks.segmenter import Segmenter, of_run
 
+# Columns of the table where objects have classes.
+OF_OBJECT = ["image", "label", "class", "area_px", "row", "column", "promised_iou"]
 LEFT_OUT = 1  # exit status where some images were not done
 
 
@@ -44,10 +47,11 @@ def run(
     """Masks of any images, of instances or classes, with a run's models.
 
     `images` is a folder or one file. Writes for each image out/<stem>.png (labels) and
-    out/<stem>_outlines.png, and a table: objects.csv, or for class maps classes.csv with the pixels of each
-    class. `page`, `channels` (`1` or `0,1,2`, from 0) and `project=max` choose the picture in files of
-    several, as data.page and so on do. An image that cannot be read is named and left out; the others are
-    done all the same, and the exit status is 1.
+    out/<stem>_outlines.png, and a table: objects.csv, a row an image, or where objects have classes a row
+    an object; or for class maps classes.csv with the pixels of each class. `page`, `channels` (`1` or
+    `0,1,2`, from 0) and `project=max` choose the picture in files of several, as data.page and so on do. An
+    image that cannot be read is named and left out; the others are done all the same, and the exit status
+    is 1.
     """
     found = pictures.listed(images)
     choice = _choice(run.settings(Data), page, channels, project)
@@ -113,7 +117,8 @@ def segment(
     UserError if none can be, or if other channels are chosen than the nets take.
     """
     _check_channels(choice, segmenter)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    n_done = 0
     for path, name in zip(paths, pictures.names(paths, out), strict=True):
         try:
             image, notes = reader.rgb8(path, choice)
@@ -122,19 +127,36 @@ def segment(
             continue
         for kind, detail in notes:
             console.print(f"{path}: {kind}: {detail}")
-        labels = segmenter.labels(image)
+        labels, found = _segmented(path, image, segmenter)
         write_labels(out / f"{name}{labels_suffix(int(labels.max()))}", labels)
         outlines = figures.outlined(levels.visible(figures.rgb(image)), None, labels, zoom=1)
         write_image(out / f"{name}_outlines.png", outlines)
-        rows.append(_row(path, labels, segmenter))
-    if not rows:
+        rows += found
+        n_done += 1
+    if not n_done:
         raise UserError(f"{paths[0].parent}: none of its {len(paths)} images can be read")
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=OF_OBJECT if segmenter.object_classes else None)
     write_csv(out / segmenter.task.listed, table)
-    totals = table.drop(columns=["image", "height", "width"]).sum()
-    shown = ", ".join(f"{name} {total}" for name, total in totals.items())
-    console.print(f"{out}: {len(rows)} images, {shown}")
-    return len(rows)
+    shown = ", ".join(f"{name} {total}" for name, total in _totals(table, segmenter).items())
+    console.print(f"{out}: {n_done} images, {shown}")
+    return n_done
+
+
+def _segmented(
+    path: Path, image: np.ndarray, segmenter: Segmenter
+) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """Labels of an image, and its rows of the table."""
+    if not segmenter.object_classes:
+        labels = segmenter.labels(image)
+        return labels, [_row(path, labels, segmenter)]
+    labels, found = segmenter.found(image)
+    return labels, found.assign(image=path.name).to_dict("records")
+
+
+def _totals(table: pd.DataFrame, segmenter: Segmenter) -> dict[str, int]:
+    if not segmenter.object_classes:
+        return dict(table.drop(columns=["image", "height", "width"]).sum())
+    return {name: int((table["class"] == name).sum()) for name in segmenter.object_classes}
 
 
 def _check_channels(choice: Choice | None, segmenter: Segmenter) -> None:

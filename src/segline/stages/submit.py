@@ -61,9 +61,10 @@ def run(run: RunFiles, out: Path) -> None:
 
 
 def _found(image_id: str, decoder: Any, probs: np.ndarray) -> dialect.Found:
-    """An image's labels, and of objects how sure they are."""
+    """An image's labels, and of objects how sure they are, and their classes."""
     if isinstance(decoder, ObjectDecoder):
-        return image_id, *decoder.with_confidences(probs)
+        labels, sure = decoder.with_confidences(probs)
+        return image_id, labels, sure, decoder.kinds(probs, labels)
     return image_id, decoder(probs)
 
 
@@ -78,4 +79,4 @@ def _rows(found: Iterable[dialect.Found], sample: Path, settings: Data, task: Ta
     """The submission, in the competition's way if a dialect says which."""
     if settings.described:
         return dialect.table(found, read(sample), settings.described, of_data(settings))
-    return task.submission((each[0], each[1]) for each in found)
+    return task.submission(found)

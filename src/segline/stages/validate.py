@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from segline.base.console import console
 from segline.base.files import read_csv
@@ -11,7 +12,7 @@ from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data.tables import described, shapes
 from segline.results.cost import needed
-from segline.submission import classes, dialect, instances
+from segline.submission import classes, dialect, instances, kinds
 
 
 def run(
@@ -28,13 +29,17 @@ def run(
     if images and (way := described(images)):
         console.print(f"{submission}: {dialect.checked(submission, sample, way, sizes)}")
         return
-    module = classes if _is_of_classes(sample, images) else instances
+    module = _module(sample, images)
     console.print(f"{submission}: {module.checked(submission, sample, sizes)}")
 
 
-def _is_of_classes(sample: Path, images: Path | None) -> bool:
-    """Whether the sample is one of classes, or the images are a set of class masks made here."""
+def _module(sample: Path, images: Path | None) -> Any:
+    """What checks a submission: as the set that was made here says, or as the sample looks."""
     settings = DataFiles(images.parent).settings if images else None
     if settings and settings.exists():
-        return stages.read(settings, Data).task != "instances"
-    return classes.is_of_classes(sample)
+        data = stages.read(settings, Data)
+        of_objects = kinds if data.object_classes else instances
+        return of_objects if data.task == "instances" else classes
+    if kinds.is_sample(sample):
+        return kinds
+    return classes if classes.is_of_classes(sample) else instances

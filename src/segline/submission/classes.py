@@ -22,14 +22,14 @@ from segline.masks.classes import Classes
 from segline.masks.rle_text import UNKNOWN
 from segline.metrics import semantic
 from segline.metrics.instances import overlap_of_runs
-from segline.submission import checks, ids, instances
+from segline.submission import checks, ids, instances, kinds
 from segline.submission.instances import Shapes
 
 Key = tuple[str, int]  # image and class
 
 
 def columns(n_classes: int) -> tuple[str, ...]:
-    return ("ImageId", *(("ClassId",) if n_classes > 2 else ()), "EncodedPixels")
+    return kinds.COLUMNS if n_classes > 2 else instances.COLUMNS
 
 
 def table(found: Iterable[tuple[str, np.ndarray]], classes: Classes) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def _with_columns(rows: list[tuple[str, int, str]], classes: Classes) -> pd.Data
 
 
 def is_of_classes(sample: Path) -> bool:
-    """Whether a sample submission is one of classes: with ClassId, or with an empty cell."""
+    """Whether a sample submission is one of class masks: with ClassId, or with an empty cell."""
     rows = read_csv(sample, instances.COLUMNS, dtype=str)
     return "ClassId" in rows or bool((rows["EncodedPixels"] == "").any())
 
@@ -113,13 +113,16 @@ def _check_keys(found: Collection[Key], wanted: Collection[Key], path: Path) -> 
     checks.none_foreign(found, wanted, path, name=_name)
 
 
-def scored(path: Path, solution: Path) -> dict[str, Any]:
+def scored(path: Path, solution: Path, *, of_objects: bool = False) -> dict[str, Any]:
     """Score a submission of any kind, as the solution's columns and rows tell.
 
-    With ClassId as `score`. Without it as `submission.score`; if both files have no more than one row an
-    image, as binary masks do, `dice` and `iou` are added.
+    With ClassId as `score`, or `of_objects`, or if the rows are such, as `kinds.score`. Without it as
+    `instances.score`; if both files have no more than one row an image, as binary masks do, `dice` and
+    `iou` are added.
     """
     tables = [read_csv(csv, instances.COLUMNS, dtype=str) for csv in (solution, path)]
+    if of_objects or kinds.is_of_objects(path, solution):
+        return kinds.score(path, solution)
     if "ClassId" in tables[0]:
         return score(path, solution)
     result = instances.score(path, solution)

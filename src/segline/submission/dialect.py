@@ -14,12 +14,20 @@ from segline.config.tables.dialect import Dialect
 from segline.masks import classes as class_images
 from segline.masks import codecs, labels, resize
 from segline.masks.classes import Classes
+from segline.metrics.kinds import only
 from segline.submission import checks, ids, rows
 from segline.submission.rows import Row
 
 Shapes = Mapping[str, tuple[int, int]]  # (H, W) by image
-Found = tuple[str, np.ndarray] | tuple[str, np.ndarray, np.ndarray]
-Key = tuple[str, int]  # image and class; 0 in sets of objects
+Found = (
+    tuple[str, np.ndarray]
+    | tuple[str, np.ndarray, np.ndarray]
+    | tuple[str, np.ndarray, np.ndarray, np.ndarray]
+)
+Key = tuple[str, int]  # image and class (`rows.key`)
+Cells = dict[
+    int, list[tuple[str, int]]
+]  # by class as in a key: masks, each with the class of its object
 
 
 def sample(given: pd.DataFrame | None, image_ids: Iterable[str], dialect: Dialect) -> pd.DataFrame:
@@ -28,7 +36,9 @@ def sample(given: pd.DataFrame | None, image_ids: Iterable[str], dialect: Dialec
         rows.columns_of(given, dialect.submitted, "sample submission")
         return given
     columns = dialect.submitted[0]
-    classes = dialect.values if dialect.rows == "class" else ("",)
+    classes = dialect.values if dialect.keyed_by_class and dialect.rows != "image" else ("",)
+    if dialect.objects and dialect.keyed_by_class:
+        classes = tuple(classes[number - 1] for group in dialect.groups for number in group)
     found = []
     for image_id in image_ids:
         for value in classes:
@@ -57,50 +67,80 @@ def table(
 
     Label images (H, W) hold objects, or with `classes` classes. A row an object repeats the sample's row
     of its image; an image (and class) without mask has `empty_written`, or no row. With a
-    third member, (n,), that is how sure the objects 1..n are, in 0..1; else it is 1.
+    third member, (n,), that is how sure the objects 1..n are, in 0..1; else it is 1. A fourth, (n,), are
+    their classes, from 1; those that are not scored are left out.
     """
     columns = rows.columns_of(sample, dialect.submitted, "sample submission")
     cells = {
         (image_id, number): texts
-        for image_id, each, *sure in found
-        for number, texts in _cells(each, dialect, classes, *sure).items()
+        for image_id, each, *more in found
+        for number, texts in _cells(each, dialect, classes, *more).items()
     }
     listed = rows.of(sample, dialect.submitted, dialect, "sample submission")
     places: list[int] = []
-    masks: list[str] = []
+    masks: list[tuple[str, int]] = []
     seen: set[Key] = set()
     for place, row in enumerate(listed):
-        key = (row.image_id, row.number)
+        key = rows.key(row, dialect)
         if key in seen:
             continue
         seen.add(key)
-        texts = cells.get(key, []) or ([] if dialect.absent else [dialect.empty_written])
-        places += [place] * len(texts)
-        masks += texts
-    return sample.iloc[places].assign(**{columns.mask: masks}).reset_index(drop=True)
+        found_here = cells.get(key, []) or ([] if dialect.absent else [(dialect.empty_written, 0)])
+        places += [place] * len(found_here)
+        masks += found_here
+    written = {columns.mask: [text for text, _ in masks]}
+    made = sample.iloc[places].reset_index(drop=True)
+    if dialect.objects and columns.class_column:
+        usual = zip(masks, made[columns.class_column], strict=True)
+        values = [dialect.values[kind - 1] if kind else was for (_, kind), was in usual]
+        written[columns.class_column] = values
+    return made.assign(**written)
 
 
 def _cells(
-    image: np.ndarray, dialect: Dialect, classes: Classes | None, sure: np.ndarray | None = None
-) -> dict[int, list[str]]:
+    image: np.ndarray,
+    dialect: Dialect,
+    classes: Classes | None,
+    sure: np.ndarray | None = None,
+    kinds: np.ndarray | None = None,
+) -> Cells:
     """The cells of one image by class number, without empty ones."""
     image = resize.nearest(image, dialect.size) if dialect.size else image
     coding = dialect.written_coding
     if dialect.rows == "object":
         objects = labels.split_components(image > 0) if classes else image
-        texts = codecs.encode_labels(objects, coding)
-        if dialect.joined and texts:
-            present = np.unique(objects[objects > 0])
-            known = np.ones(len(present)) if classes or sure is None else sure[present - 1]
-            written = (
-                dialect.object_written.replace(rows.CONFIDENCE, f"{c:.4f}").replace("{mask}", text)
-                for c, text in zip(known, texts, strict=True)
+        if classes or not dialect.objects:
+            return {0: _of_objects(objects, dialect, None if classes else sure, None)}
+        if kinds is None:
+            raise ValueError("a dialect with classes of objects needs the class of each")
+        scored = [n for group in dialect.groups for n in group]
+        groups = [(n,) for n in scored] if dialect.keyed_by_class else [tuple(scored)]
+        return {
+            group[0] if dialect.keyed_by_class else 0: _of_objects(
+                only(objects, kinds, group), dialect, sure, kinds
             )
-            texts = [dialect.joined.join(written)]
-        return {0: texts}
+            for group in groups
+        }
     channels = class_images.masks(image, classes) if classes else (image > 0)[..., None]
     encoded = (codecs.encode(channels[..., c], coding) for c in range(channels.shape[-1]))
-    return {number: [text] for number, text in enumerate(encoded, start=1) if text}
+    return {number: [(text, number)] for number, text in enumerate(encoded, start=1) if text}
+
+
+def _of_objects(
+    objects: np.ndarray, dialect: Dialect, sure: np.ndarray | None, kinds: np.ndarray | None
+) -> list[tuple[str, int]]:
+    """The cells of a label image of objects; `sure` and `kinds` (n,) are of all labels 1..n."""
+    texts = codecs.encode_labels(objects, dialect.written_coding)
+    present = np.unique(objects[objects > 0])
+    if dialect.joined and texts:
+        known = np.ones(len(present)) if sure is None else sure[present - 1]
+        written = (
+            dialect.object_written.replace(rows.CONFIDENCE, f"{c:.4f}").replace("{mask}", text)
+            for c, text in zip(known, texts, strict=True)
+        )
+        return [(dialect.joined.join(written), 0)]
+    numbers = [0] * len(texts) if kinds is None else kinds[present - 1].tolist()
+    return list(zip(texts, numbers, strict=True))
 
 
 def checked(path: Path, sample_path: Path, dialect: Dialect, shapes: Shapes | None = None) -> str:
@@ -128,15 +168,15 @@ def by_key(found: Sequence[Row], dialect: Dialect) -> dict[Key, list[str]]:
     """The masks of every image (and class), those of one cell apart."""
     texts: dict[Key, list[str]] = {}
     for row in found:
-        masks = texts.setdefault((row.image_id, row.number), [])
+        masks = texts.setdefault(rows.key(row, dialect), [])
         masks += rows.apart(row.text, dialect) if row.text else []
     return texts
 
 
 def _check_keys(found: Sequence[Row], wanted: Sequence[Row], dialect: Dialect, path: Path) -> None:
     """Refuse other rows than the sample's, and another order."""
-    mine = [(row.written, row.number) for row in found]
-    listed = list(dict.fromkeys((row.written, row.number) for row in wanted))
+    mine = [(row.written, rows.key(row, dialect)[1]) for row in found]
+    listed = list(dict.fromkeys((row.written, rows.key(row, dialect)[1]) for row in wanted))
     check_rows(mine, listed, dialect, path)
     order = list(dict.fromkeys(mine))
     have = set(mine)

@@ -28,6 +28,14 @@ class Row(NamedTuple):
     text: str  # '' for no mask
 
 
+def key(row: Row, dialect: Dialect) -> tuple[str, int]:
+    """What a row of a submission belongs to: the image and its class, 0 in sets of objects.
+
+    There it is the class only if the id says so; a class in a column is the object's own.
+    """
+    return row.image_id, row.number if dialect.keyed_by_class else 0
+
+
 def read(path: Path, where: object = "") -> pd.DataFrame:
     """A CSV as text, without the white space that some headers have; polygons may be JSON lines."""
     if path.suffix == ".jsonl":
@@ -96,10 +104,17 @@ def of(table: pd.DataFrame, known: Sequence[Columns], dialect: Dialect, where: o
     numbers = _numbers(values, dialect, where) if has_class else [_only(dialect)] * len(table)
     nothing = {"", dialect.empty_written, *dialect.empty}
     masks = (text.strip() for text in texts(table, columns.mask))
-    return [
+    found = [
         Row(name, bare(name), number, "" if mask in nothing else mask)
         for name, number, mask in zip(written, numbers, masks, strict=True)
     ]
+    unknown = [row for row in found if has_class and row.text and not row.number]
+    if unknown:
+        raise UserError(
+            f"{where}: image {unknown[0].image_id} has a mask without a class, one of "
+            f"{', '.join(dialect.values)}"
+        )
+    return found
 
 
 def _only(dialect: Dialect) -> int:
@@ -119,6 +134,8 @@ def _split(text: str, columns: Columns, dialect: Dialect, where: object) -> tupl
 
 def _numbers(values: Sequence[str], dialect: Dialect, where: object) -> list[int]:
     known = {value: number for number, value in enumerate(dialect.values, start=1)}
+    if dialect.rows == "object":
+        known[""] = 0  # of an image without objects
     unknown = next((value for value in values if value.strip() not in known), None)
     if unknown is not None:
         raise UserError(

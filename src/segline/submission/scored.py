@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from segline.base.errors import UserError
 from segline.config.tables.dialect import Coding, Dialect
 from segline.masks import codecs, resize
 from segline.metrics import detections, objectives, semantic, volumes
+from segline.metrics.kinds import ByKind
 from segline.submission import instances, rows
 from segline.submission.dialect import Key, Shapes, check_rows, decode, name
 from segline.submission.rows import Row
@@ -139,18 +140,29 @@ def _with_unlisted(solution: Solution, found: Sequence[Row], dialect: Dialect) -
 
 def _check_keys(found: Sequence[Row], solution: Solution, dialect: Dialect, path: Path) -> None:
     """Refuse a submission that lacks a row, has one of another image, or one twice."""
-    numbers = range(1, len(dialect.classes)) if dialect.rows != "object" else [0]
+    numbers = _numbers(dialect)
     wanted = [(image_id, number) for image_id in solution.image_ids for number in numbers]
-    check_rows([(row.image_id, row.number) for row in found], wanted, dialect, path)
+    check_rows([rows.key(row, dialect) for row in found], wanted, dialect, path)
+
+
+def _numbers(dialect: Dialect) -> Sequence[int]:
+    """The classes that every image has rows of; 0 where rows are of an image."""
+    if dialect.rows != "object":
+        return range(1, len(dialect.classes))
+    return [n for group in dialect.groups for n in group] if dialect.keyed_by_class else [0]
 
 
 def _shape(image_id: str, solution: Solution, dialect: Dialect) -> tuple[int, int]:
     return dialect.size or solution.shapes[image_id]
 
 
-def _true(key: Key, solution: Solution, dialect: Dialect) -> np.ndarray:
-    """The label image of the truth of one image and class, in the size of the submission."""
-    texts, shape = solution.texts.get(key, []), solution.shapes[key[0]]
+def _true(
+    key: Key, solution: Solution, dialect: Dialect, texts: Sequence[str] | None = None
+) -> np.ndarray:
+    """The label image of the truth of one image and class, or of some `texts` of the image, in the size of
+    the submission."""
+    texts = solution.texts.get(key, []) if texts is None else texts
+    shape = solution.shapes[key[0]]
     try:
         labels = codecs.decode_labels(texts, shape, solution.coding, overlap="smaller")
     except ValueError as error:
@@ -162,35 +174,84 @@ def _true(key: Key, solution: Solution, dialect: Dialect) -> np.ndarray:
 def _objects(
     path: Path, found: Sequence[Row], solution: Solution, dialect: Dialect
 ) -> dict[str, Any]:
-    """Figures of a set of objects."""
+    """Figures of a set of objects; of classes the mean over those that are scored (`metrics.kinds`)."""
     metric = objectives.of_objects(dialect.metric)
+    groups = dialect.groups or ((0,),)
+    judged = [_group(path, found, solution, dialect, group) for group in groups]
+    by_rank, alone = metric.of is None, len(groups) == 1
+    n_true = sum(each.n_true for each in judged)
+    result: dict[str, Any] = {"metric": metric.name, "n_images": len(solution.image_ids)}
+    if by_rank:
+        values = [
+            detections.average_precision(each.right, each.sure, each.n_true)
+            for each in judged
+            if each.n_true or alone
+        ]
+        mean = float(np.mean(values)) if values else 1.0
+        return result | {"mean": mean, "empty_mean": float(n_true == 0)}
+    if alone:
+        kept = judged[0].kept
+        mean, by_image = float(metric.joined(kept)), kept
+        empty = 1 - judged[0].n_filled / len(kept)
+    else:
+        together = np.array([each.kept for each in judged]).T
+        mean = float(ByKind(metric, groups).joined(together))
+        by_image = np.nan_to_num(objectives.mean(together, axis=1), nan=1.0).tolist()
+        empty = float(n_true == 0)
+        of_class = zip(groups, judged, strict=True)
+        result["per_class"] = {
+            dialect.classes[number - 1]: _finite(float(objectives.mean(each.kept)))
+            for (number,), each in of_class
+        }
+    per_image = zip(solution.image_ids, by_image, strict=True)
+    result |= {"mean": mean, "empty_mean": empty}
+    return result | {"per_image": {name: float(value) for name, value in per_image}}
+
+
+class _Group(NamedTuple):
+    """All images by one group of classes."""
+
+    kept: list[
+        Any
+    ]  # what the metric keeps of each image; nan where nothing is true nor found, among groups
+    right: np.ndarray  # whether each object is right
+    sure: np.ndarray
+    n_true: int  # true objects
+    n_filled: int  # images with such
+
+
+def _group(
+    path: Path,
+    found: Sequence[Row],
+    solution: Solution,
+    dialect: Dialect,
+    group: tuple[int, ...],
+) -> _Group:
+    metric, numbers = objectives.of_objects(dialect.metric), {*group, 0}
     texts: dict[str, list[str]] = {image_id: [] for image_id in solution.image_ids}
     sure: dict[str, list[float]] = {image_id: [] for image_id in solution.image_ids}
     for row in found:
-        cells = rows.apart(row.text, dialect) if row.text else []
-        texts[row.image_id] += cells
-        sure[row.image_id] += rows.confidences(row.text, dialect) if row.text else []
-    kept, right, n_true = {}, [], 0
+        if row.text and row.number in numbers:
+            texts[row.image_id] += rows.apart(row.text, dialect)
+            sure[row.image_id] += rows.confidences(row.text, dialect)
+    kept, right, n_true, n_filled = [], [], 0, 0
+    among = len(dialect.groups) > 1
     for image_id in solution.image_ids:
-        true = _true((image_id, 0), solution, dialect)
+        theirs = [
+            text
+            for number in sorted(numbers)
+            for text in solution.texts.get((image_id, number), [])
+        ]
+        true = _true((image_id, 0), solution, dialect, theirs)
         shape = _shape(image_id, solution, dialect)
         pred = decode(image_id, 0, texts[image_id], shape, dialect, path)
-        kept[image_id] = metric.kept(true, pred)
-        n_true += int(true.max() > 0) if metric.of else int(np.count_nonzero(np.unique(true)))
+        there = not among or true.any() or pred.any()
+        kept.append(metric.kept(true, pred) if there else np.nan)
+        n_true += int(np.count_nonzero(np.unique(true)))
+        n_filled += int(true.any())
         right.append(detections.matched(true, pred))
     confidences = np.concatenate([sure[image_id] for image_id in solution.image_ids])
-    by_rank = metric.of is None
-    result = {
-        "metric": metric.name,
-        "mean": detections.average_precision(np.concatenate(right), confidences, n_true)
-        if by_rank
-        else float(metric.joined(list(kept.values()))),
-        "empty_mean": float(n_true == 0) if by_rank else 1 - n_true / len(kept),
-        "n_images": len(kept),
-    }
-    if by_rank:
-        return result
-    return result | {"per_image": {name: float(value) for name, value in kept.items()}}
+    return _Group(kept, np.concatenate(right), confidences, n_true, n_filled)
 
 
 def _classes(

@@ -49,8 +49,9 @@ class Task(Protocol):
         """The summary for people."""
         ...
 
-    def submission(self, found: Iterable[tuple[str, np.ndarray]]) -> pd.DataFrame:
-        """The rows of a submission from (image_id, labels) pairs."""
+    def submission(self, found: Iterable[tuple]) -> pd.DataFrame:
+        """The rows of a submission from (image_id, labels) pairs; of objects also how sure each is, and its
+        class (`submission.dialect.Found`)."""
         ...
 
     def checked(self, path: Path, sample: Path, shapes: Mapping[str, tuple[int, int]]) -> str:

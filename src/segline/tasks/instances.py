@@ -17,10 +17,13 @@ from segline.config.stages import TaskTable, TuneStage
 from segline.metrics import detections, objectives, outlines
 from segline.metrics import instances as metrics
 from segline.metrics.intervals import clustered_error, jackknife_error
-from segline.metrics.objectives import ObjectMetric
-from segline.objects import decoders, maps, out_of_fold, thresholds
+from segline.objects import decoders, kind_sizes, maps, thresholds
+from segline.objects import judge as judges
 from segline.objects.decoders import ObjectDecoder
+from segline.objects.judge import Judge, Names
 from segline.submission import instances as submission
+from segline.submission import kinds
+from segline.tasks import by_kind
 
 PERCENT = [round(100 * t) for t in metrics.THRESHOLDS]
 
@@ -45,20 +48,25 @@ class Instances:
     def __init__(self, table: TaskTable, metric: str = "") -> None:
         self.table = table
         self.metric = objectives.of_objects(metric)
+        self.judge = judges.of(table, self.metric)
 
     def tuned(self, images: pd.DataFrame, parts: pd.Series, settings: TuneStage) -> dict[str, Any]:
-        """Thresholds of the watershed by the metric."""
-        options, jobs = thresholds.options(settings), out_of_fold.jobs(images)
+        """Thresholds of the watershed by the metric, and of classes the smallest size of each."""
+        options, jobs = thresholds.options(settings), self.judge.jobs(images)
+        axes = thresholds.axes(settings)
 
         def made(choices: list[thresholds.Thresholds]) -> np.ndarray:
-            work = partial(_grid_scores, choices=choices, options=options, metric=self.metric)
+            work = partial(_grid_scores, choices=choices, options=options, judge=self.judge)
             return np.array(pooled(work, jobs))
 
-        tried = thresholds.Tried(thresholds.axes(settings), made)
+        tried = thresholds.Tried(axes, made)
         chosen = thresholds.cross_fitted(
-            parts, lambda rows: thresholds.best(tried, self.metric, rows)
+            parts, lambda rows: thresholds.best(tried, self.judge, rows)
         )
-        return chosen | {"options": options}
+        if not self.judge.classes:
+            return chosen | {"options": options}
+        sized = kind_sizes.with_sizes(chosen, images, parts, axes[-1], options, self.judge)
+        return sized | {"options": options, "classes": self.judge.classes}
 
     def words(self, choice: Mapping[str, Any]) -> str:
         return ", ".join(f"{name} {value}" for name, value in choice.items())
@@ -70,11 +78,15 @@ class Instances:
         self, images: pd.DataFrame, parts: pd.Series, by_part: Mapping[str, Any]
     ) -> tuple[pd.DataFrame, dict[str, Any]]:
         judged = zip(images.itertuples(index=False), parts, strict=True)
-        found = [_row(image, part, by_part[part]) for image, part in judged]
-        rows = pd.DataFrame([row for row, _ in found])
-        ranked = [each for _, each in found]
+        found = [_row(image, part, by_part[part], self.judge) for image, part in judged]
+        rows = pd.DataFrame([row for row, _, _ in found])
+        summary = summarise(rows) | {"quality": _quality(rows)}
+        if self.judge.classes:
+            by_image = [each for _, _, each in found if each]
+            return rows, summary | by_kind.summarised(rows, by_image, self.judge)
+        ranked = [each for _, each, _ in found]
         by_metric = self._by_rank(rows, ranked) if self.metric.of is None else self._by_metric(rows)
-        return rows, summarise(rows) | {"quality": _quality(rows)} | by_metric
+        return rows, summary | by_metric
 
     def _by_metric(self, rows: pd.DataFrame) -> dict[str, Any]:
         """The metric that was tuned by, and what a submission without any object would have."""
@@ -119,7 +131,9 @@ class Instances:
                 "-" if error is None else f"{error:.3f}",
                 *(f"{value:.3f}" for value in part["per_threshold"]),
             )
-        if summary.get("metric", "map_iou") != "map_iou":
+        if "per_class" in summary:
+            by_kind.add_rows(table, summary, n_columns=len(table.columns))
+        if summary.get("metric", "map_iou") != "map_iou" or by_kind.some_scored(summary):
             error = summary["metric_error"]
             shown = [f"{summary['metric_mean']:.4f}", "-" if error is None else f"{error:.3f}"]
             title = objectives.of_objects(summary["metric"]).title
@@ -134,31 +148,37 @@ class Instances:
             table.add_row(QUALITIES[key], "", cell, *[""] * (len(PERCENT) + 1))
         return table
 
-    def submission(self, found: Iterable[tuple[str, np.ndarray]]) -> pd.DataFrame:
-        """A row an instance."""
-        return submission.table(found)
+    def submission(self, found: Iterable[tuple]) -> pd.DataFrame:
+        """A row an instance, with its class if it has one."""
+        if self.judge.classes:
+            return kinds.table((image_id, labels, each) for image_id, labels, _, each in found)
+        return submission.table((each[0], each[1]) for each in found)
 
     def checked(self, path: Path, sample: Path, shapes: Mapping[str, tuple[int, int]]) -> str:
-        return submission.checked(path, sample, shapes)
+        module = kinds if self.judge.classes else submission
+        return module.checked(path, sample, shapes)
 
     def counts(self, labels: np.ndarray) -> dict[str, int]:
         return {"n_objects": int(labels.max(initial=0))}
 
 
 def _grid_scores(
-    job: tuple[str, str, list[Path]],
+    job: tuple[str, str, list[Path], Names],
     choices: Sequence[thresholds.Thresholds],
     options: dict,
-    metric: ObjectMetric,
+    judge: Judge,
 ) -> np.ndarray:
     """What the metric keeps of one image under every choice."""
-    image_id, labels_path, map_paths = job
+    image_id, labels_path, map_paths, names = job
     truth, probs = read_labels(labels_path), maps.read_mean(map_paths, image_id)
-    return thresholds.grid_scores(truth, probs, choices, metric=metric, **options)
+    made = (ObjectDecoder(choice, options, classes=judge.classes) for choice in choices)
+    return np.array([judge.of(truth, names, decoder, probs) for decoder in made])
 
 
-def _row(image: Any, part: str, decoder: ObjectDecoder) -> tuple[dict[str, Any], Ranked]:
-    """Counts and scores of one image, and its objects."""
+def _row(
+    image: Any, part: str, decoder: ObjectDecoder, judge: Judge
+) -> tuple[dict[str, Any], Ranked, by_kind.Judged | None]:
+    """Counts and scores of one image, its objects, and these by class if they have any."""
     probs = maps.read_mean(image.oof, image.image_id)
     truth = read_labels(image.labels)
     found, confidences = decoder.with_confidences(probs)
@@ -180,7 +200,12 @@ def _row(image: Any, part: str, decoder: ObjectDecoder) -> tuple[dict[str, Any],
         "ap": float(metrics.precision(tp, fp, fn).mean()),
         **_qualities(truth, found),
     }
-    return row, (detections.matched(truth, found), confidences)
+    ranked = (detections.matched(truth, found), confidences)
+    if not judge.classes:
+        return row, ranked, None
+    of_found = decoder.kinds(probs, found)
+    of_classes = by_kind.judged(truth, image.object_classes, found, of_found, confidences, judge)
+    return row | of_classes.columns, ranked, of_classes
 
 
 def _qualities(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:

@@ -51,15 +51,29 @@ class Segmenter(NamedTuple):
 
         Row and column are the centroid's, in px from the upper left pixel. `promised_iou` is the second
         stage's promise as a confidence: 0.5 + half of the share of the IoU thresholds .50 to .95 that
-        the object is expected to pass; nan for a model without second stage. ValueError for a model of
-        classes.
+        the object is expected to pass; nan for a model without second stage. Where objects have classes
+        `class` is the name of each one's. ValueError for a model of class masks.
         """
+        return self.found(self._seen(image))[1]
+
+    def found(self, image: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
+        """Labels, and the objects as in `objects`, of an image uint8 as of `labels`."""
         if not isinstance(self.decoder, ObjectDecoder):
             raise ValueError("a model of class masks has no objects; use segment")
-        labels, promised = self.decoder.with_promises(self.maps(self._seen(image)))
+        probs = self.maps(image)
+        labels, promised = self.decoder.with_promises(probs)
         found = regionprops_table(labels, properties=("label", "area", "centroid"))
         table = pd.DataFrame(found).rename(columns=MEASURES)
-        return table.astype({"area_px": int}).assign(promised_iou=0.5 + promised / 2)
+        table = table.astype({"area_px": int}).assign(promised_iou=0.5 + promised / 2)
+        if self.object_classes:
+            kinds = self.decoder.kinds(probs, labels)
+            table.insert(1, "class", [self.object_classes[kind - 1] for kind in kinds])
+        return labels, table
+
+    @property
+    def object_classes(self) -> tuple[str, ...]:
+        """Names of the classes of objects, if they have any."""
+        return self.decoder.classes if isinstance(self.decoder, ObjectDecoder) else ()
 
     def _seen(self, image: np.ndarray) -> np.ndarray:
         return each_channel8(image) if self.bands else as_rgb8(image)

@@ -41,7 +41,8 @@ def resolved(given: object) -> object:
 
 
 def followed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The table `data` with what follows from its dialect: source, task, classes, exclusive.
+    """The table `data` with what follows from its dialect: source, task, classes, object_classes,
+    exclusive.
 
     So does the competition, of a dialect given by name. What is given stays. ValueError for an unknown
     name, pydantic's error for a faulty table.
@@ -56,6 +57,8 @@ def followed(data: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(data["dialect"], str):
         rules["competition"] = data["dialect"]
-    if data.get("task", dialect.task) != "instances" and dialect.classes:
+    if data.get("task", dialect.task) == "instances":
+        rules |= {"object_classes": dialect.objects}
+    elif dialect.classes and not dialect.objects:
         rules |= {"classes": dialect.classes, "exclusive": dialect.exclusive}
     return rules | dict(data) | {"dialect": dialect}

@@ -28,6 +28,8 @@ from segline.config.tables.dialect import Dialect
 
 Side = Annotated[int, Field(ge=16, le=8192)]
 MOST_OVERLAPPING = 17  # the background and 16 bits of a label image
+MOST_OBJECT_CLASSES = 255  # in 8 bits, 0 being the background
+WITH_OBJECT_CLASSES = ("folders", "rle_csv")  # layouts that say what class an object has
 
 
 class Data(Table):
@@ -48,6 +50,8 @@ class Data(Table):
     """Objects one by one, a class for each pixel, or regions that are classified afterwards."""
     classes: tuple[str, ...] = ()
     """Names of the classes, the background first (`semantic` and `two_stage`)."""
+    object_classes: tuple[str, ...] = ()
+    """Instances: names of the classes that objects have, one each; there is no background among them."""
     exclusive: bool = True
     """Whether a pixel has exactly one class; else any number of them."""
     colours: tuple[Colour, ...] = ()
@@ -133,15 +137,15 @@ class Data(Table):
                 raise ValueError(
                     "classes, colours and exclusive go with task=semantic or two_stage"
                 )
-            return self
+            return self._object_classes_fit()
+        if self.object_classes:
+            raise ValueError("object_classes goes with task=instances; others have classes")
         names = self.classes
         if len(names) < 2 or len(set(names)) < len(names):
             raise ValueError(
                 f"classes needs two or more different names, the background first, for task={self.task}"
             )
-        odd = [name for name in names if not name or any(c.isspace() or c == "," for c in name)]
-        if odd:
-            raise ValueError(f"classes has {odd[0]!r}; names have no spaces and no commas")
+        _check_names("classes", names)
         if self.colours and (
             len(self.colours) != len(names) or len(set(self.colours)) < len(names)
         ):
@@ -151,6 +155,36 @@ class Data(Table):
         if not self.exclusive and len(names) > MOST_OVERLAPPING:
             raise ValueError(f"exclusive=false allows {MOST_OVERLAPPING} classes, one bit each")
         return self
+
+    def _object_classes_fit(self) -> Data:
+        names = self.object_classes
+        if not names:
+            return self
+        if len(names) < 2 or len(set(names)) < len(names) or len(names) > MOST_OBJECT_CLASSES:
+            raise ValueError(
+                f"object_classes needs two to {MOST_OBJECT_CLASSES} different names, found {len(names)}: "
+                f"{', '.join(names)}"
+            )
+        _check_names("object_classes", names)
+        if self.described:
+            if self.described.objects != names:
+                told = ", ".join(self.described.objects) or "none"
+                raise ValueError(
+                    f"object_classes is {', '.join(names)}, the dialect's of objects are {told}; name them "
+                    f"in data.dialect.classes with rows=object and a column of the class"
+                )
+        elif self.source not in WITH_OBJECT_CLASSES:
+            raise ValueError(
+                f"source {self.source} holds no classes of objects; {', '.join(WITH_OBJECT_CLASSES)} or a "
+                f"dialect does"
+            )
+        return self
+
+
+def _check_names(key: str, names: tuple[str, ...]) -> None:
+    odd = [name for name in names if not name or any(c.isspace() or c == "," for c in name)]
+    if odd:
+        raise ValueError(f"{key} has {odd[0]!r}; names have no spaces and no commas")
 
 
 class Input(Table):

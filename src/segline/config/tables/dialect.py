@@ -115,9 +115,12 @@ class Dialect(Coding):
     rows: Literal["object", "image", "class"] = "object"
     """What one row is: an object, an image, or an image and a class."""
     classes: tuple[str, ...] = ()
-    """Names of the classes, the background first; of a set of objects none."""
+    """Names of the classes, the background first; with rows=object those that objects have, without a
+    background."""
     class_values: tuple[str, ...] = ()
     """The foreground classes as the files write them, if not by name."""
+    scored: tuple[str, ...] = ()
+    """With rows=object the classes that are submitted and scored; empty: all."""
     exclusive: bool = True
     """Whether a pixel has exactly one class; else label images are bit fields."""
     overlap: Literal["smaller", "refuse"] = "smaller"
@@ -178,16 +181,24 @@ class Dialect(Coding):
 
     @model_validator(mode="after")
     def _fits(self) -> Dialect:
-        if self.rows == "object" and self.classes:
-            raise ValueError("classes go with rows=image or class")
+        has_class = any(each.class_column or each.split for each in self.columns)
+        if self.rows == "object" and bool(self.classes) != has_class:
+            raise ValueError(
+                "with rows=object classes go with columns.class_column or columns.split, which says an "
+                "object's class"
+            )
+        if set(self.scored) - set(self.objects):
+            raise ValueError("scored names some of classes, with rows=object")
         if self.rows != "object" and len(self.classes) < 2:
             raise ValueError(
                 f"rows={self.rows} needs classes, the background first: [background, ...]"
             )
         if self.rows == "image" and len(self.classes) != 2:
             raise ValueError("rows=image has one foreground class; rows=class has several")
-        if self.class_values and len(self.class_values) != len(self.classes) - 1:
+        if self.class_values and len(self.class_values) != len(self.foreground):
             raise ValueError("class_values needs one for each class but the background")
+        if self.joined and self.objects and any(each.class_column for each in self.submitted):
+            raise ValueError("joined cells of objects hold no class; submission has columns.split")
         if "{mask}" not in self.object_written:
             raise ValueError("object_written needs {mask}")
         named = [(self.id, p) for p in self.images] + [(self.of_test, p) for p in self.test_images]
@@ -207,9 +218,39 @@ class Dialect(Coding):
         return self.test_id or self.id
 
     @property
+    def foreground(self) -> tuple[str, ...]:
+        """The classes but the background."""
+        return self.classes if self.rows == "object" else self.classes[1:]
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The classes that objects have."""
+        return self.classes if self.rows == "object" else ()
+
+    @property
     def values(self) -> tuple[str, ...]:
         """The foreground classes as files write them."""
-        return self.class_values or self.classes[1:]
+        return self.class_values or self.foreground
+
+    @property
+    def says_class(self) -> bool:
+        """Whether a submission says what class an object has."""
+        return any(each.class_column or each.split for each in self.submitted)
+
+    @property
+    def keyed_by_class(self) -> bool:
+        """Whether rows of a submission belong to an image and a class, not to an image."""
+        return self.rows != "object" or any(each.split for each in self.submitted)
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The classes of objects, by number from 1, that are submitted and scored; those in one group are
+        not told apart, since the submission does not."""
+        scored = self.scored or self.objects
+        numbers = tuple(n for n, name in enumerate(self.objects, start=1) if name in scored)
+        if self.says_class:
+            return tuple((number,) for number in numbers)
+        return (numbers,) if numbers else ()
 
     @property
     def submitted(self) -> tuple[Columns, ...]:

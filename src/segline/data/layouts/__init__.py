@@ -24,14 +24,16 @@ from segline.masks.classes import Classes
 
 
 class Reading(NamedTuple):
-    """What a config says of the files: the choice of pages and channels, and what a mask file holds."""
+    """What a config says of the files: the choice of pages and channels, what a mask file holds, and the
+    names of objects' classes."""
 
     choice: Choice = Choice()
     label_masks: bool = False
+    object_classes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Data) -> Self:
-        return cls(Choice.of(data), data.label_masks)
+        return cls(Choice.of(data), data.label_masks, data.object_classes)
 
 
 READING = Reading()
@@ -61,7 +63,8 @@ class Record:
     """One picture as the source holds it. Without `image` it could not be used; `problems` say why.
 
     `place` is the file or folder that `levels` of semantic sets are compared with, `validation` marks a
-    fixed validation set, `group` and `modality` are what a file says of them.
+    fixed validation set, `group` and `modality` are what a file says of them. `kinds` are the classes of
+    the objects 1..n, if they have any.
     """
 
     key: Key
@@ -75,6 +78,7 @@ class Record:
     validation: bool = False
     group: str = ""
     modality: str = ""
+    kinds: np.ndarray | None = None  # (n,) int, from 1
 
     def note(self, kind: str, detail: str) -> None:
         self.problems.append(Problem(self.key.image_id, kind, detail))

@@ -61,6 +61,11 @@ class Described:
         self._test = self._place.pictures(dialect.test_images, dialect.of_test)
         self.problems: list[Problem] = []
         self._where, self._rows = self._read_rows(train)
+        if self._rows is None and dialect.objects:
+            raise UserError(
+                f"{raw}: classes of objects need a table, one of {', '.join(dialect.table)}; found "
+                f"{self._place.folders()}"
+            )
         if self._rows is None:
             self.problems += [
                 Fault(image_id, "mask without image", f"{raw / mask.name}: no image {image_id}")
@@ -160,7 +165,7 @@ class Described:
         given = self._masked(image_id)
         with files.naming(f"{self._where}: image {image_id}"):
             if self.classes is None:
-                return self._objects(record, [row.text for row in given], (height, width))
+                return self._objects(record, given, (height, width))
             channels = [
                 self._joined(given, number, (height, width))
                 for number in range(1, len(self.classes))
@@ -184,14 +189,18 @@ class Described:
         texts = [row.text for row in given if row.number in (number, 0)]
         return codecs.decode_labels(texts, shape, self._dialect, overlap="smaller") > 0
 
-    def _objects(self, record: Record, texts: list[str], shape: tuple[int, int]) -> np.ndarray:
+    def _objects(self, record: Record, given: list[Row], shape: tuple[int, int]) -> np.ndarray:
         """Labels 1..n of a row an object; of a row an image or class, of its connected pieces."""
+        texts = [row.text for row in given]
         rule = "raise" if self._dialect.overlap == "refuse" else "smaller"
         found = codecs.decode_labels(texts, shape, self._dialect, overlap=rule)  # type: ignore[arg-type]
         if self._dialect.rows != "object":
             return labels.split_components(found > 0)
         overlap_px = codecs.count_overlaps(texts, shape, self._dialect)
-        return overlaps.tidied(record, found, n_masks=len(texts), overlap_px=overlap_px)
+        kinds = [row.number for row in given] if self._dialect.classes else []
+        return overlaps.tidied(
+            record, found, n_masks=len(texts), overlap_px=overlap_px, kinds=kinds
+        )
 
     def _classes(self, record: Record, channels: list[np.ndarray]) -> np.ndarray:
         assert self.classes is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,17 @@ def encoded(mask: np.ndarray, name: str, *, several: bool) -> dict[str, str]:
 
 def valid(record: Record, rows: list[str], shape: tuple[int, int]) -> list[str]:
     """The rows that decode to at least one pixel; the others are faults, with the codec's message."""
+    return [rows[place] for place in valid_places(record, rows, shape)]
+
+
+def valid_places(record: Record, rows: list[str], shape: tuple[int, int]) -> list[int]:
+    """Which of the rows those are, from 0."""
+    places = list(range(len(rows)))
     try:
         rle.decode_labels(rows, shape, overlap="smaller")
     except ValueError:
-        rows = [row for n, row in enumerate(rows, 1) if _decodes(record, n, row, shape)]
-    return [row for row in rows if row.strip()]
+        places = [n for n, row in enumerate(rows) if _decodes(record, n + 1, row, shape)]
+    return [place for place in places if rows[place].strip()]
 
 
 def _decodes(record: Record, number: int, row: str, shape: tuple[int, int]) -> bool:
@@ -39,8 +46,13 @@ def _decodes(record: Record, number: int, row: str, shape: tuple[int, int]) -> b
     return True
 
 
-def join(record: Record, rows: list[str], shape: tuple[int, int]) -> np.ndarray:
-    """Labels (H, W) int32, 1..n; where masks overlap the smaller object keeps the pixel."""
+def join(
+    record: Record, rows: list[str], shape: tuple[int, int], kinds: Sequence[int] = ()
+) -> np.ndarray:
+    """Labels (H, W) int32, 1..n; where masks overlap the smaller object keeps the pixel.
+
+    `kinds` are the classes of the rows, if they have any; the record gets those of the objects.
+    """
     joined = rle.decode_labels(rows, shape, overlap="smaller")
     overlap_px = rle.count_overlaps(rows, shape)
-    return overlaps.tidied(record, joined, n_masks=len(rows), overlap_px=overlap_px)
+    return overlaps.tidied(record, joined, n_masks=len(rows), overlap_px=overlap_px, kinds=kinds)

@@ -97,7 +97,7 @@ def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> tuple[R
             where = f"{path}, line {line}: no image {image_id}"
             faults.append(Fault(image_id, "row without image", where))
             continue
-        number = _class_number(class_id, classes, f"{path}, line {line}")
+        number = class_number(class_id, classes.names[1:], f"{path}, line {line}")
         rows.setdefault(stems[image_id], []).append((number, encoded.strip()))
     if not rows:
         raise UserError(
@@ -117,12 +117,12 @@ def without_rows(images: Mapping[str, Path], rows: Container[str]) -> list[Probl
     ]
 
 
-def _class_number(text: str, classes: Classes, where: str) -> int:
-    names = classes.names
-    number = names.index(text) if text in names else int(text) if text.isdecimal() else 0
-    if not 1 <= number < len(names):
+def class_number(text: str, names: Sequence[str], where: str) -> int:
+    """The number from 1 of one of the classes `names`, given as such or by name; UserError for others."""
+    number = names.index(text) + 1 if text in names else int(text) if text.isdecimal() else 0
+    if not 1 <= number <= len(names):
         raise UserError(
-            f"{where}: ClassId {text!r} is neither 1..{len(names) - 1} nor one of "
-            f"{', '.join(names[1:])}; name every class in data.classes, the background first"
+            f"{where}: ClassId {text!r} is neither 1..{len(names)} nor one of {', '.join(names)}; name "
+            f"every class in data.classes, the background first, or of objects in data.object_classes"
         )
     return number

@@ -1,0 +1,135 @@
+"""Submissions of objects that have classes: one row an object, `ImageId,ClassId,EncodedPixels`.
+
+ClassId is the class's number, from 1. An image without objects has one row with `1 1`, of whatever class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segline.base.errors import UserError
+from segline.base.files import read_csv
+from segline.masks import rle
+from segline.metrics.kinds import ByKind
+from segline.metrics.objectives import mean, of_objects
+from segline.submission import instances
+from segline.submission.instances import NOTHING, Shapes, Truth
+
+COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
+
+Objects = tuple[list[str], list[int]]  # RLEs and classes of one image
+
+
+def columns(classes: Collection[str]) -> tuple[str, ...]:
+    """The columns of objects, with ClassId if they have classes."""
+    return COLUMNS if classes else instances.COLUMNS
+
+
+def table(found: Iterable[tuple[str, np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    """Rows of (image_id, label image, classes (n,) from 1 of its objects 1..n) in their order."""
+    rows = []
+    for image_id, labels, kinds in found:
+        codes = rle.encode_labels(labels)
+        classed = zip(kinds.tolist(), codes, strict=True)
+        rows += [(image_id, kind, code) for kind, code in classed] or [(image_id, 1, NOTHING)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def read(path: Path) -> dict[str, Objects]:
+    """The objects of each image in the file's order; UserError for a ClassId that is no number from 1."""
+    rows = read_csv(path, COLUMNS, dtype=str)
+    found: dict[str, Objects] = {}
+    for image_id, number, code in zip(*(rows[name] for name in COLUMNS), strict=True):
+        if not number.isdecimal() or int(number) < 1:
+            raise UserError(
+                f"{path}: image {image_id}: ClassId must be a whole number from 1, found {number!r}"
+            )
+        codes, kinds = found.setdefault(image_id, ([], []))
+        if code.strip() and code.strip() != NOTHING:
+            codes.append(code)
+            kinds.append(int(number))
+    return found
+
+
+def is_of_objects(*paths: Path) -> bool:
+    """Whether CSVs with ClassId hold objects: in one of them some image has a class twice.
+
+    Of class masks there is one row for each.
+    """
+    tables = [read_csv(path, instances.COLUMNS, dtype=str) for path in paths]
+    if not all("ClassId" in rows for rows in tables):
+        return False
+    return any(bool(rows.duplicated(["ImageId", "ClassId"]).any()) for rows in tables)
+
+
+def is_sample(path: Path) -> bool:
+    """Whether a sample submission is one of these: with ClassId and a row an image, none empty.
+
+    Of class masks every image has a row for each class.
+    """
+    rows = read_csv(path, instances.COLUMNS, dtype=str)
+    filled = (rows["EncodedPixels"] != "").all()
+    return "ClassId" in rows and bool(filled and rows["ImageId"].is_unique)
+
+
+def checked(path: Path, sample: Path, shapes: Shapes | None = None) -> str:
+    """What the submission `path` holds, in words; UserError naming the first fault.
+
+    Objects may not overlap, whatever their classes.
+    """
+    found = read(path)
+    said = instances.checked(path, sample, shapes)
+    n_classes = len({kind for _, kinds in found.values() for kind in kinds})
+    return f"{said} of {n_classes} classes"
+
+
+def score(path: Path, solution: Path) -> dict[str, Any]:
+    """mAP of IoU of a submission by class, and the mean over classes.
+
+    A class counts in the images where it is true or found. `per_image` is an image's mean over its classes,
+    1 where it has none. UserError as for `instances.score`.
+    """
+    truth, ignored = instances.read_solution(solution)
+    mine = {name: objects for name, objects in read(path).items() if name not in ignored}
+    theirs = read(solution)
+    instances.check_ids(mine, truth, path)
+    known = {kind for image_id in truth for kind in theirs[image_id][1]}
+    groups = tuple((kind,) for kind in sorted(known | {k for _, ks in mine.values() for k in ks}))
+    groups = groups or ((1,), (2,))  # nothing at all: both count in no image
+    metric = ByKind(of_objects("map_iou"), groups)
+    kept = np.array(
+        [
+            _kept(metric, image_id, each, theirs[image_id], mine[image_id], (solution, path))
+            for image_id, each in truth.items()
+        ]
+    ).reshape(len(truth), len(groups))
+    by_image = np.nan_to_num(mean(kept, axis=1), nan=1.0)
+    by_class = zip(groups, metric.by_group(kept), strict=True)
+    return {
+        "mean": float(metric.joined(kept)),
+        "per_class": {str(kind): {"mAP": float(value)} for (kind,), value in by_class},
+        "per_image": dict(zip(truth, by_image.tolist(), strict=True)),
+        "n_images": len(truth),
+    }
+
+
+def _kept(
+    metric: ByKind,
+    image_id: str,
+    size: Truth,
+    true: Objects,
+    found: Objects,
+    paths: tuple[Path, Path],
+) -> np.ndarray:
+    """What the metric keeps of one image."""
+    labels = instances.true_labels(image_id, Truth(size.shape, true[0]), paths[0])
+    try:
+        pred = rle.decode_labels(found[0], size.shape)
+    except ValueError as error:
+        raise UserError(f"{paths[1]}: image {image_id}: {error}") from None
+    return metric.kept(labels, pred, true_kinds=true[1], pred_kinds=found[1])
