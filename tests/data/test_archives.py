@@ -45,5 +45,7 @@ def test_names_with_backslashes_are_paths(tmp_path):
 
 def test_a_cut_archive_says_so(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(UserError, match=r"a.zip: File is not a zip file; is it complete\?"):
+    with pytest.raises(
+        UserError, match=r"a.zip: not a readable zip .File is not a zip file.; is it complete\?"
+    ):
         archives.opened(tmp_path / "a.zip")

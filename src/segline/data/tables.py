@@ -33,7 +33,11 @@ def read_images(path: Path) -> pd.DataFrame:
     classes of its objects 1..n.
     """
     names = ("image_id", "split", "image", "labels", "modality", "group", "source", "stratum")
-    images = _checked(read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str)), path)
+    try:
+        images = read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str))
+    except UserError as error:
+        raise UserError(f"{error}; make data writes it") from None
+    _check(images, path)
     beside = DataFiles(path.parent).object_classes
     if not beside.exists():
         return images
@@ -41,7 +45,7 @@ def read_images(path: Path) -> pd.DataFrame:
     return images.assign(object_classes=[classes.get(name, ()) for name in images["image_id"]])
 
 
-def _checked(images: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _check(images: pd.DataFrame, path: Path) -> None:
     """Refuse a table that is cut off, or that nobody can have meant."""
     whole = ["image_id", "split", "height", "width", "group"]
     cut = images[[*IMAGE_COLUMNS]].isna().any(axis=1) | (images[whole] == "").any(axis=1)
@@ -58,7 +62,6 @@ def _checked(images: pd.DataFrame, path: Path) -> pd.DataFrame:
             raise UserError(f"{path}, line {number}: a row {what}; {REMEDY}")
     if images.empty:
         raise UserError(f"{path}: no image in it; {REMEDY}")
-    return images
 
 
 def shapes(images: pd.DataFrame) -> dict[str, tuple[int, int]]:

@@ -106,8 +106,6 @@ def latest(path: Path) -> State | None:
             found = load(before(path))
         except UserError:
             raise UserError(f"{damage}; or start afresh with fresh=1") from None
-        console.print(
-            f"{damage}; going on from {before(path)}, after epoch {found.record['epoch']}"
-        )
+        console.print(f"{damage}; going on from {before(path)}")
         remove(path)
         return found
