@@ -173,7 +173,7 @@ def test_a_submission_has_the_class_of_every_object(tmp_path, in_process, capsys
     cv.run(run)
     out = tmp_path / "run.csv"
     submit.run(run, out)
-    assert "4 instances of 2 classes" in capsys.readouterr().out
+    assert "4 instances of 2 classes" in " ".join(capsys.readouterr().out.split())
     rows = files.read_csv(out, dtype={"ClassId": int})
     assert rows.to_numpy().tolist() == [[*row] for row in solved(run)]
     result = classes.scored(out, run.data.solution)
