@@ -117,3 +117,9 @@ def promising(share):
 def in_process(work, jobs):
     """Stands for `workers.pooled`, which takes seconds to start."""
     return [work(job) for job in jobs]
+
+
+def contents(folder):
+    """The bytes of every file below a folder but for those of locks, which name who held them last."""
+    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return {path: path.read_bytes() for path in found}

@@ -43,7 +43,7 @@ def assert_one_line(answer, words):
 
 
 def left_over(folder):
-    return [path for path in folder.rglob(".*") if path.is_file()]
+    return [path for path in runs.contents(folder) if path.name.startswith(".")]
 
 
 @pytest.mark.fault("full disk")
@@ -76,11 +76,11 @@ except UserError as error:
 @pytest.mark.parametrize("stage", ["tune", "cv", "submit", "folds"])
 def test_stages_on_a_full_disk(tmp_path, stage, counted):
     run = runs.judged(tmp_path, [(4, 4)] * 8)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    before = runs.contents(tmp_path)
     more = ["--out", "out.csv"] if stage == "submit" else []
     answer = limited(["-m", "segline", stage, "--run", str(run.folder), *more], tmp_path, 40)
     assert_one_line(answer, "File too large")
-    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    after = runs.contents(tmp_path)
     assert after == before
     counted()
 

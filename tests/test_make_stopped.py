@@ -66,7 +66,7 @@ def slowly(*values):
 def test_a_signal_ends_make_and_its_stage(tmp_path, name, to):
     """The stage is in its middle for sure: it waits for a lock that is held here."""
     folder, number = checkout(tmp_path), signal.Signals[name]
-    with locks.held(folder / "data/raw/tiny"):
+    with locks.held(folder / "data/generated/tiny"):
         process = make(folder, "data", "config=tiny")
         assert any("waiting for" in line for line in process.stdout)
         {"all": os.killpg, "make": os.kill}[to](process.pid, number)

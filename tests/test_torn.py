@@ -52,6 +52,8 @@ def finished(tmp_path_factory):
         run.second,
         {name: each._replace(forests=forests, cutoff=0.3) for name, each in made.items()},
     )
+    wanted = run.settings(TuneStage).model_copy(update={"second_stage": True})
+    files.write_text(run.params(TuneStage), stages.text(wanted))
     for path in (run.thresholds, run.data.folds, run.data.images, run.data.summary):
         files.write_bytes(path, path.read_bytes(), seal=maker(path))
     for stage in (Data, TuneStage, RunStage):
@@ -122,13 +124,13 @@ CASES = [(name, stage) for name, found in READERS.items() for stage in found]
 
 
 def assert_refused(run, path, stage, *, cure=True):
-    before = {p: p.read_bytes() for p in run.root.rglob("*") if p.is_file()}
+    before = runs.contents(run.root)
     status, line = said(run, *options(run, stage))
     assert status == 2, line
     assert re.fullmatch(r"segline: [^\n]+\n", line), line
     assert path.name in line
     assert not cure or f"{maker(path)} makes it again" in line
-    after = {p: p.read_bytes() for p in run.root.rglob("*") if p.is_file()}
+    after = runs.contents(run.root)
     assert before == after, "something was written all the same"
 
 

@@ -14,6 +14,7 @@ from segline.base import leftovers, stopping
 from segline.config import read, stages
 from segline.config.places import FoldFiles
 from segline.config.stages import TrainStage
+from segline.data.identity import Identity
 from segline.nets import fit, within_epoch
 from segline.samples.sampler import Sample
 
@@ -87,7 +88,7 @@ def train(folder, changes, *, hurt=never, hurt_held_out=never, every_s=0.0, n_ca
     tables = stages.of(read.load(CONFIG, [*SETTINGS, *changes]))
     settings = next(table for table in tables if isinstance(table, TrainStage))
     samplers = sampler(hurt, seed=0), sampler(hurt_held_out, seed=1)
-    fold = fit.Fold(0, settings, *samplers, FoldFiles(folder))
+    fold = fit.Fold(0, settings, *samplers, FoldFiles(folder), Identity())
     if n_call:
         killed_at_call(n_call)
     status = 1

@@ -131,13 +131,12 @@ def replaced(run, tmp_path):
 
 
 def test_a_net_of_other_data_is_not_kept_as_if_it_were_of_these(replaced):
-    paths = [path for path in replaced.folder.rglob("*") if path.suffix != ".lock"]
-    before = {path: path.read_bytes() for path in paths if path.is_file()}
+    before = runs.contents(replaced.folder)
     with pytest.raises(
         UserError, match=r"trained on other data \(training data h -> new\); fresh=1"
     ):
         train.run(replaced, fold=0)
-    assert {path: path.read_bytes() for path in before} == before
+    assert runs.contents(replaced.folder) == before
     train.run(replaced, fold=0, fresh=True)
     assert files.read_json(replaced.provenance)["data_hash"] == "n"
     assert identity.read(replaced.fold(0)).train_hash == "new"
