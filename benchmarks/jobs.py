@@ -47,7 +47,7 @@ JOBS = (
         (
             *("weights.class_weights=none", "input.stretch=false", "train.learning_rate=0.1"),
             *("train.schedule=plateau", "train.plateau_patience=999", "train.warmup=0"),
-            *("train.clip_norm=1e9", "train.ema=0", *NAIVE),
+            *("train.clip_norm=1e6", "train.ema=0", *NAIVE),
         ),
     ),
     Job(

@@ -4,6 +4,7 @@ import pytest
 
 from segline.base.errors import UserError
 from segline.config import names, read
+from segline.config.tables.net import ENCODERS, Model
 from segline.synthetic import dsb2018, jobs
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -195,3 +196,10 @@ def test_generated_sets_are_those_that_writers_know():
 @pytest.mark.parametrize("name", COMMITTED)
 def test_every_config_loads(name):
     read.load(CONFIGS / f"{name}.toml")
+
+
+def test_every_encoder_takes_weights_of_imagenet():
+    for name, sizes in ENCODERS.items():
+        for depth, stem in sizes:
+            made = Model(name=name, depth=depth, stem=stem, weights="imagenet")
+            assert made.weights == "imagenet"

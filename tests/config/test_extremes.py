@@ -231,6 +231,10 @@ def test_a_value_is_refused_when_read_or_trains_a_batch(key, checkouts, monkeypa
         ("target.border_area_px=2000,300", "border_area_px must ascend"),
         ("model.name=unett", "model.name: .* found 'unett'"),
         ("model.name=efficientnet_unet", "needs depth=5 and stem=1"),
+        (
+            "model.name=efficientnet_lite_unet",
+            "needs depth=4 and stem=2 or depth=5 and stem=1, found 4 and 1",
+        ),
         ("model.weights=imagenet", "weights=imagenet goes with name=efficientnet_unet"),
         ("regions.model.name=unet", "regions have model.name=classifier"),
         ("regions.size_px=16 regions.model.depth=5", "size_px=16 is less than 32"),

@@ -94,7 +94,7 @@ def test_weights_that_cannot_be_fetched_are_one_line(monkeypatch):
 
 
 def test_a_model_without_pretrained_weights_says_so():
-    with pytest.raises(UserError, match="model unet has no pretrained weights"):
+    with pytest.raises(ValueError, match="weights=imagenet goes with name=efficientnet"):
         built(weights="imagenet")
     with pytest.raises(UserError, match="no model 'vnet'"):
         built(name="vnet")

@@ -46,8 +46,8 @@ def opened(path: Path, remedy: str = "") -> zipfile.ZipFile:
     """
     with refusing(path, "zip", f"is it complete? {remedy}".rstrip()):
         archive = zipfile.ZipFile(path)
-    for info in archive.infolist():
-        _check(info, path)
+        for info in archive.infolist():
+            _check(info, path)
     declared = sum(info.file_size for info in archive.infolist())
     if declared > max(BOMB_BYTES, BOMB_RATIO * path.stat().st_size):
         raise UserError(

@@ -25,6 +25,12 @@ Folds = Annotated[tuple[Whole, ...], Field(min_length=1)]
 Rate = Annotated[float, Field(ge=1e-9, le=100)]
 
 
+ENCODERS = {  # nets whose encoder has weights of ImageNet: (depth, stem) that it can have
+    "efficientnet_unet": ((5, 1),),
+    "efficientnet_lite_unet": ((4, 2), (5, 1)),
+}
+
+
 class Model(Table):
     """Name and size of the net."""
 
@@ -47,13 +53,14 @@ class Model(Table):
 
     @model_validator(mode="after")
     def _encoder_fits(self) -> Model:
-        is_encoder = self.name == "efficientnet_unet"
-        if is_encoder and (self.depth, self.stem) != (5, 1):
+        sizes = ENCODERS.get(self.name)
+        if sizes and (self.depth, self.stem) not in sizes:
+            needed = " or ".join(f"depth={depth} and stem={stem}" for depth, stem in sizes)
+            raise ValueError(f"name={self.name} needs {needed}, found {self.depth} and {self.stem}")
+        if self.weights == "imagenet" and not sizes:
             raise ValueError(
-                f"name={self.name} needs depth=5 and stem=1, found {self.depth} and {self.stem}"
+                f"weights=imagenet goes with name={' or '.join(ENCODERS)}, not {self.name}"
             )
-        if self.weights == "imagenet" and not is_encoder:
-            raise ValueError(f"weights=imagenet goes with name=efficientnet_unet, not {self.name}")
         return self
 
     @property
