@@ -233,7 +233,7 @@ def test_a_value_is_refused_when_read_or_trains_a_batch(key, checkouts, monkeypa
         ("model.name=efficientnet_unet", "needs depth=5 and stem=1"),
         (
             "model.name=efficientnet_lite_unet",
-            "needs depth=4 and stem=2 or depth=5 and stem=1, found 4 and 1",
+            "needs depth=4 and stem=2 or depth=5 and stem=1, found 2 and 2",
         ),
         ("model.weights=imagenet", "weights=imagenet goes with name=efficientnet_unet"),
         ("regions.model.name=unet", "regions have model.name=classifier"),

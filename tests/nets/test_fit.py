@@ -1,3 +1,5 @@
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -97,6 +99,13 @@ def fit(folder, epochs, stop_after=None, settings=None, train=None, every_s=0, *
     return model, made
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a training of two epochs, and its model; nobody changes them."""
+    folder = tmp_path_factory.mktemp("trained")
+    return folder, fit(folder, 2, every_s=None)[0]
+
+
 def inverted():
     """Validation batches in which dark is the object: the better the net, the worse its loss."""
     flip = lambda images, truth, weight: (1 - images, truth, weight)  # noqa: E731
@@ -120,6 +129,7 @@ def test_a_killed_run_ends_bit_for_bit_as_one_that_never_stopped(tmp_path, name)
     assert len(losses[1]) == 4
 
 
+@pytest.mark.slow
 def test_a_plateau_and_early_stopping_resume_exactly(tmp_path):
     """The validation loss soon rises, so that both rules act."""
     options = {
@@ -142,10 +152,12 @@ def test_a_plateau_and_early_stopping_resume_exactly(tmp_path):
     assert record.stopped_early(checkpoint.load(tmp_path / "parts/last.h5").record, 4)
 
 
-def test_other_settings_start_afresh(tmp_path):
-    fit(tmp_path, 2)
-    _, made = fit(tmp_path, 2, settings={"a": 2})
-    assert [row["epoch"] for row in made["history"]] == [1, 2]
+def test_other_settings_start_afresh(trained, capsys):
+    folder, model = trained
+    made = record.resumed(model, folder / "last.h5", {"a": 2})
+    assert record.is_new(made)
+    assert made["history"] == []
+    assert "other settings (a); starting anew" in " ".join(capsys.readouterr().out.split())
 
 
 def test_measuring_the_speed_leaves_the_model_as_it_was():
@@ -295,35 +307,39 @@ DAMAGES = {
 
 
 @pytest.mark.fault("torn, flipped or foreign file")
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys, counted):
-    """It trains the lost epoch again and ends bit for bit the same."""
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    trained, tmp_path, capsys, counted, damage
+):
+    copy = shutil.copytree(trained[0], tmp_path / "copy")
+    last = copy / "last.h5"
+    last.write_bytes(DAMAGES[damage](last.read_bytes()))
+    assert checkpoint.latest(last).record["epoch"] == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"going on from {last.with_name('last.before.h5')}" in said
+    assert not last.exists()
+    assert checkpoint.latest(last).record["epoch"] == 1  # and again
+    counted()
+
+
+@pytest.mark.slow
+def test_a_lost_epoch_is_trained_again_and_the_end_is_the_same(trained, tmp_path):
     whole, _ = fit(tmp_path / "whole", 3)
-    fit(tmp_path / "begun", 2, every_s=None)
-    last = tmp_path / "begun/last.h5"
-    data = last.read_bytes()
-    for damage in DAMAGES.values():
-        last.write_bytes(damage(data))
-        assert checkpoint.latest(last).record["epoch"] == 1
-        said = " ".join(capsys.readouterr().out.split())
-        assert f"going on from {last.with_name('last.before.h5')}" in said
-        assert not last.exists()
-        counted()
-    resumed, made = fit(tmp_path / "begun", 3)
+    copy = shutil.copytree(trained[0], tmp_path / "copy")
+    (copy / "last.h5").write_bytes(b"")
+    resumed, made = fit(copy, 3)
     assert [row["epoch"] for row in made["history"]] == [1, 2, 3]
     assert all(map(np.array_equal, values(whole), values(resumed)))
 
 
 @pytest.mark.fault("torn, flipped or foreign file")
-def test_damaged_checkpoints_without_another_are_one_line(tmp_path, counted):
-    fit(tmp_path, 1, every_s=None)
-    last = tmp_path / "last.h5"
-    assert not checkpoint.before(last).exists()
-    for damage in DAMAGES.values():
-        data = last.read_bytes()
-        last.write_bytes(damage(data))
-        with pytest.raises(UserError, match=r"last\.h5: [^\n]+ fresh=1"):
-            checkpoint.latest(last)
-        last.write_bytes(data)
-        counted()
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_without_another_is_one_line(trained, tmp_path, counted, damage):
+    last = shutil.copytree(trained[0], tmp_path / "copy") / "last.h5"
+    checkpoint.before(last).unlink()
+    last.write_bytes(DAMAGES[damage](last.read_bytes()))
+    with pytest.raises(UserError, match=r"last\.h5: [^\n]+ fresh=1"):
+        checkpoint.latest(last)
     checkpoint.forget(last)
     assert checkpoint.latest(last) is None
+    counted()

@@ -91,10 +91,3 @@ def test_weights_that_cannot_be_fetched_are_one_line(monkeypatch):
         built(**ENCODER, weights="imagenet")
     assert "\n" not in str(error.value)
     assert "model.weights=none" in str(error.value)
-
-
-def test_a_model_without_pretrained_weights_says_so():
-    with pytest.raises(ValueError, match="weights=imagenet goes with name=efficientnet"):
-        built(weights="imagenet")
-    with pytest.raises(UserError, match="no model 'vnet'"):
-        built(name="vnet")

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from segline.base.errors import UserError
 from segline.config import places
 from segline.config.stages import TrainStage
 from segline.nets.models.classifier import classifier
@@ -54,18 +53,10 @@ def from_settings(
     """The untrained net that a run's training settings describe, computing in `precision`.
 
     Each `fold` begins with random weights of its own. With `fetch` its encoder has ImageNet's weights if
-    `model.weights` asks for them. Raises UserError for an unknown model, and for one that has no such
-    encoder then.
+    `model.weights` asks for them.
     """
     size = settings.model.model_dump()
     name, weights = size.pop("name"), size.pop("weights")
-    if name not in MODELS:
-        raise UserError(f"model.name: no model {name!r}; known: {', '.join(sorted(MODELS))}")
-    if weights == "imagenet" and name not in PRETRAINED:
-        raise UserError(
-            f"model.weights={weights}: model {name} has no pretrained weights; "
-            f"{', '.join(PRETRAINED)} has, or set model.weights=none"
-        )
     if weights == "imagenet" and fetch:
         size["weights"] = PRETRAINED[name]
     keras.config.set_dtype_policy(POLICIES[precision])
