@@ -116,7 +116,8 @@ def values(model):
     return checkpoint.capture(model).variables
 
 
-@pytest.mark.parametrize("name", ["adamw", pytest.param("muon", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["adamw", "muon"])
 def test_a_killed_run_ends_bit_for_bit_as_one_that_never_stopped(tmp_path, name):
     train = {"optimizer": name}
     whole, whole_record = fit(tmp_path / "whole", 4, train=train)

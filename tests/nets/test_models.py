@@ -87,6 +87,7 @@ def test_the_classifier_answers_once_a_crop(size, stem):
     assert filters_by_level(net)[-3:] == [4, 8, 16]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NETS, "classifier"])
 def test_a_net_learns_a_plain_rule_in_half_precision_too(name):
     """Bright is 1, dark is 0; logits are float32 whatever the policy."""

@@ -143,12 +143,16 @@ def test_a_net_of_other_data_is_not_kept_as_if_it_were_of_these(replaced):
     assert replaced.fold(0).model.read_bytes() != before[replaced.fold(0).model]
 
 
+def slowly(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"train_hash": "new"}, "training data h -> new"),
-        ({"folds": 1}, "folds [0-9a-f]{16} -> [0-9a-f]{16}"),
-        ({"version": 7}, "version of the reader"),
+        slowly({"folds": 1}, "folds [0-9a-f]{16} -> [0-9a-f]{16}"),
+        slowly({"version": 7}, "version of the reader"),
     ],
 )
 def test_a_checkpoint_of_other_data_is_not_gone_on_from(run, tmp_path, capsys, change, said):
