@@ -137,6 +137,7 @@ def test_a_plateau_and_early_stopping_resume_exactly(tmp_path):
         "train": {"schedule": "plateau"},
         "plateau": Plateau(1e-2, 0.1, 1, 1, 1e-5),
         "early_stopping": 4,
+        "every_s": None,
     }
     whole, whole_record = fit(tmp_path / "whole", 12, **options, validation=inverted())
     with pytest.raises(KeyboardInterrupt):
