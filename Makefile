@@ -9,27 +9,27 @@ names := config configs with run base fold fresh pretrained source fixes locked 
 texts := set raw images out page channels project url
 config := quick
 $(foreach v,$(filter-out config,$(names)) $(texts),$(eval $v :=))
-given := $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $v)),$v))
-$(foreach v,$(names) $(texts),$(eval override $v := $$(value $v)))
+python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+override given := $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $v)),$v))
+$(foreach v,$(names) $(texts) python,$(eval override $v := $$(value $v)))
 define newline
 
 
 endef
-quoted = '$(subst ','\'',$1)'
-python := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+override quoted = '$(subst ','\'',$1)'
 
-unknown := $(firstword $(filter-out $(names) $(texts) python -*-%,$(given)))
+override unknown := $(firstword $(filter-out $(names) $(texts) python -*-%,$(given)))
 ifneq ($(unknown),)
 nearest := $(shell $(python) -c 'import difflib, sys; print(difflib.get_close_matches(sys.argv[1], sys.argv[2:], 1, 0)[0])' \
     $(call quoted,$(unknown)) $(names) $(texts))
 $(error $(unknown)=: no such variable; did you mean $(nearest)=?)
 endif
 
-letters := a b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9 _ . - + \
-    A B C D E F G H I J K L M N O P Q R S T U V W X Y Z
+letters := a b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9 _ . - + A B C D E F G H I J K L M N O P Q R S T U V W X Y Z
 without = $(if $1,$(call without,$(wordlist 2,99,$1),$(subst $(firstword $1),,$2)),$(strip $2))
-$(foreach v,$(names),$(if $(or $(call without,$(letters),$($v)),$(findstring ..,$($v))),\
-    $(error $v=$($v): expected a name of letters, digits, _ - . and +)))
+$(foreach v,$(names),$(if $(or $(call without,$(letters),$($v)),$(findstring ..,$($v)),$(filter -% .%,$($v))),\
+    $(error $v=$($v): expected a name of letters, digits, _ - . and +, which begins with neither - nor .)))
+$(foreach v,fresh pretrained fixes locked,$(if $(filter-out 0 1,$($v)),$(error $v=$($v): expected 0 or 1))$(if $(filter 0,$($v)),$(eval override $v :=)))
 $(foreach v,$(texts),$(if $(findstring $(newline),$($v)),$(error $v=: expected one line)))
 needs = $(if $(filter $1,$(MAKECMDGOALS)),$(if $(strip $($2)),,$(error $1 needs $2=$3)))
 $(call needs,segment,images,DIR or FILE)$(call needs,compare,base,NAME)$(call needs,blend,configs,"a b")$(call needs,new,name,NAME)$(call needs,new,raw,DIR)
@@ -109,7 +109,7 @@ $(call every,$(model)): $(model): $(shipped)/fold_%.h5 $(train_settings)
 	$(call step,unpack $(config) fold $*) unpack --run $(run_dir) --fold $* --shipped $(shipped)
 
 $(thresholds) $(second) $(cv): $(run_dir)/%: $(shipped)/%
-	@cp $< $@~ && mv $@~ $@
+	@$(segline) unpack-file --run $(run_dir) --shipped $(shipped) --name $*
 else
 $(call every,$(model)): $(model): $(train_settings) $(images_csv) $(folds_csv) $(extra) $(start_model) $(if $(fresh),FORCE)
 	$(call step,train $(run) fold $*) train --run $(run_dir) --fold $* --threads $(threads) $(if $(fresh),--fresh)

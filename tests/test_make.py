@@ -182,7 +182,7 @@ def test_shipped_weights_make_the_same_csv(packed):
     assert [path.name for path in shipped.glob("fold_*.h5")] == ["fold_0.h5"]
     assert "0.5" in (shipped / "README.md").read_text()
     assert planned(packed, "submit", "config=tiny", "pretrained=1") == [
-        *("unpack", "predict", "submit"),
+        *("unpack-file", "unpack", "predict", "unpack-file", "submit"),
     ]
     trained = (packed / "submissions/tiny.csv").read_bytes()
     (packed / "submissions/tiny.csv").unlink()
@@ -264,6 +264,10 @@ def test_what_the_settings_refuse_is_one_line_and_makes_own(folder, arguments, m
         ("flod=0", "flod=: no such variable; did you mean fold=?"),
         ("config=$(shell touch hole)", "expected a name of letters, digits, _ - . and +"),
         ("config=../tiny", "expected a name"),
+        ("run=-rf", "which begins with neither - nor ."),
+        ("run=.", "which begins with neither - nor ."),
+        ("fresh=no", "fresh=no: expected 0 or 1"),
+        ("given=$(shell touch hole)", "given=: no such variable"),
         ("run=a b;touch hole", "expected a name"),
         ("set=train.epochs=$(shell touch hole)", "train.epochs"),
         ("set=train.epochs='`touch hole`", "train.epochs"),
@@ -277,6 +281,15 @@ def test_what_a_user_types_is_never_run(submitted, argument, message):
     assert answer.returncode != 0
     assert message in answer.stderr
     assert not (submitted / "hole").exists()
+
+
+def test_the_python_of_setup_is_a_name_and_nothing_more(submitted):
+    planned(submitted, "train", "config=tiny", "python=/bin/echo$(shell touch hole)")
+    assert not (submitted / "hole").exists()
+
+
+def test_nought_means_no(submitted):
+    assert planned(submitted, "submit", "config=tiny", "fresh=0", "pretrained=0") == []
 
 
 def test_a_name_in_a_config_is_never_run(submitted):

@@ -17,7 +17,7 @@ from segline.config.stages import TrainedStage, TrainStage
 from segline.config.tables import Data, Model, Predict
 from segline.data import identity, raw_files
 from segline.objects import maps
-from segline.stages import pack, predict, train, tune, unpack
+from segline.stages import pack, predict, train, tune, unpack, unpack_file
 from segline.tasks import segmenter
 
 CONFIG = """
@@ -245,6 +245,24 @@ def test_an_unpacked_net_predicts_the_same(run, packed, config):
         predict.run(each, fold=0, split="oof")
     found, expected = (maps.read(each.fold(0).maps("oof"), "i4") for each in (pretrained, run))
     assert np.array_equal(found, expected)
+
+
+def test_a_file_beside_the_shipped_weights_is_checked(run, packed, config, tmp_path):
+    pretrained = runs.write(run.root.parent, read.load(config), name="small-pretrained")
+    unpack_file.run(pretrained, packed.folder, "thresholds.json")
+    assert pretrained.thresholds.read_bytes() == run.thresholds.read_bytes()
+    assert seals.of(pretrained.thresholds)
+    copy = shutil.copytree(packed.folder, tmp_path / "small")
+    files.write_text(copy / "thresholds.json", "{}")
+    with pytest.raises(UserError, match=r"thresholds.json: differs from .*SHA256SUMS"):
+        unpack_file.run(pretrained, copy, "thresholds.json")
+    assert pretrained.thresholds.read_bytes() == run.thresholds.read_bytes()
+
+
+def test_a_net_without_its_settings_is_not_kept(replaced):
+    replaced.fold(0).settings.unlink()
+    with pytest.raises(UserError, match=r"model.json: no such file, .*; fresh=1 trains it again"):
+        train.run(replaced, fold=0)
 
 
 def test_weights_of_other_settings_are_refused(run, packed, config):

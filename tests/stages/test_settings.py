@@ -249,6 +249,44 @@ def test_another_content_is_noticed_and_named(config, raw, change, said):
     assert raw_files.changes(raw, RUN.data, RUN.settings(Data)) == f"my raw: {said}"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: shutil.copy(RUN.data.folder / "images/b.png", RUN.data.folder / "images/a.png"),
+        lambda: (RUN.data.folder / "labels/a.png").unlink(),
+        lambda: RUN.data.summary.write_text("{}"),
+        lambda: RUN.data.sample.unlink(),
+    ],
+    ids=["images/a.png", "labels/a.png", "summary.json", "sample_submission.csv"],
+)
+def test_what_was_made_of_them_is_made_again_if_it_changes(config, raw, change, request):
+    settings.run(RUN, config, raw=raw)
+    data.run(RUN)
+    kept = RUN.data.images.read_bytes()
+    change()
+    settings.run(RUN, config)
+    assert variables()["data_changed"] == "1"
+    name = request.node.callspec.id
+    assert (
+        raw_files.changes(raw, RUN.data, RUN.settings(Data)) == f"{RUN.data.folder}: {name} changed"
+    )
+    data.run(RUN)
+    settings.run(RUN, config)
+    assert variables()["data_changed"] == ""
+    assert RUN.data.images.read_bytes() == kept
+
+
+def test_a_file_that_has_lost_the_one_beside_it_is_stale(config):
+    net = RUN.fold(2)
+    for path in (net.model, RUN.cv, RUN.scores):
+        files.write_text(path, "made")
+    settings.run(RUN, config)
+    assert [path.stat().st_mtime_ns == 0 for path in (net.model, RUN.cv)] == [True, False]
+    RUN.scores.unlink()
+    settings.run(RUN, config)
+    assert RUN.cv.stat().st_mtime_ns == 0
+
+
 def test_a_new_version_of_the_reader_makes_the_data_again_and_says_so(
     config, raw, monkeypatch, capsys
 ):

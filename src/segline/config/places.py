@@ -259,14 +259,14 @@ class ShippedFiles:
 
 MAKERS = {  # the file's name: what makes it
     **dict.fromkeys(("images.csv", "summary.json", "folds.csv"), "make data"),
+    **dict.fromkeys(("model.keras", "last.h5"), "make train"),
     **dict.fromkeys(
-        ("model.keras", "model.json", "trained_on.json", "history.csv", "last.h5"), "make train"
+        ("model.json", "trained_on.json", "history.csv", "best.h5"), "make train fresh=1"
     ),
     **dict.fromkeys(("classifier.keras", "classifier.json"), "make submit"),
     **dict.fromkeys(("oof.h5", "test.h5", "precision.json", "provenance.json"), "make predict"),
     **dict.fromkeys(("oof_classes.h5", "test_classes.h5", "second.h5"), "make score"),
     **dict.fromkeys(("cv.json", "scores.csv"), "make score"),
-    "best.h5": "make train fresh=1",
     "thresholds.json": "make tune",
 }
 

@@ -116,7 +116,9 @@ def time_kept_if_same(data: DataFiles, origin: raw_files.Origin) -> Iterator[Non
 
     So nothing is stale that was made of it.
     """
-    before = _content(data, raw_files.made_from(data))
+    before = None
+    with contextlib.suppress(UserError):  # damaged, which may be why it is made again
+        before = _content(data, raw_files.made_from(data))
     time = data.images.stat().st_mtime_ns if before else 0
     yield
     if before and before == _content(data, origin):

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import Field
+
 from segline.base.checksums import sha256
 from segline.base.errors import UserError
 from segline.base.files import to_json, write_text, write_text_if_changed
@@ -20,6 +22,7 @@ from segline.config.tables import Data, Table
 
 # Of what `make data` makes of given raw files and settings: raise it whenever that changes.
 DATA_VERSION = 1
+PICTURES = ("images", "labels")  # folders of a data set
 SHOWN = 3  # changed files in a message
 
 
@@ -32,11 +35,12 @@ class Entry(NamedTuple):
 
 
 class Origin(Table):
-    """What a data set was made from (raw.json)."""
+    """What a data set was made from, and the files that were made (raw.json)."""
 
     version: int
     settings: Data
     files: dict[str, Entry]
+    made: dict[str, Entry] = Field(default={})
 
 
 def folder(root: Path, data: Data, given: Path | None = None) -> tuple[Path, str]:
@@ -89,11 +93,22 @@ def origin(raw: Path, data: DataFiles, settings: Data) -> Origin:
     """What would be read of `raw` now."""
     known = made_from(data)
     files = _listed(raw, known.files if known else {})
-    return Origin(version=DATA_VERSION, settings=settings, files=files)
+    made = known.made if known else {}
+    return Origin(version=DATA_VERSION, settings=settings, files=files, made=made)
 
 
 def remember_origin(data: DataFiles, found: Origin) -> None:
-    write_text(data.raw_listing, to_json(found.model_dump(mode="json")))
+    """Write down what the data set, which is whole now, was made from."""
+    made = found.model_copy(update={"made": _made(data, found.made)})
+    write_text(data.raw_listing, to_json(made.model_dump(mode="json")))
+
+
+def _made(data: DataFiles, known: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The pictures and what lies beside them, of which images.csv, which comes last, is made whole."""
+    beside = (data.summary, data.sample, data.solution, data.object_classes)
+    places = [path.name for path in beside if path.exists()]
+    places += [f"{folder}/{name}" for folder in PICTURES for name in _names(data.folder / folder)]
+    return {name: _entry(data.folder / name, known.get(name)) for name in places}
 
 
 def made_from(data: DataFiles) -> Origin | None:
@@ -117,21 +132,23 @@ def changes(raw: Path, data: DataFiles, settings: Data) -> str:
     if old.version != DATA_VERSION:
         return f"this version reads raw files otherwise (data version {old.version}, now {DATA_VERSION})"
     new = origin(raw, data, settings)
-    differing = sorted(
-        name for name in old.files.keys() | new.files.keys() if _hash(old, name) != _hash(new, name)
-    )
-    if differing:
-        more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-        return f"{raw}: {', '.join(differing[:SHOWN])}{more} changed"
+    made = _made(data, old.made)
+    for place, before, now in ((raw, old.files, new.files), (data.folder, old.made, made)):
+        differing = sorted(
+            name for name in before.keys() | now.keys() if _hash(before, name) != _hash(now, name)
+        )
+        if differing and (before or place == raw):  # earlier versions did not list what they made
+            more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+            return f"{place}: {', '.join(differing[:SHOWN])}{more} changed"
     if old.settings != settings:
         return "its settings changed"
-    if old != new:
+    if old.files != new.files or old.made != made:
         remember_origin(data, new)
     return ""
 
 
-def _hash(found: Origin, name: str) -> str:
-    return found.files[name].hash if name in found.files else ""
+def _hash(found: Mapping[str, Entry], name: str) -> str:
+    return found[name].hash if name in found else ""
 
 
 def _listed(raw: Path, known: Mapping[str, Entry]) -> dict[str, Entry]:

@@ -39,8 +39,6 @@ from segline.data.layouts import (
 )
 from segline.masks.classes import Classes, of_data
 
-PICTURES = ("images", "labels")
-
 
 def _is_fresh(run: RunFiles) -> bool:
     """Whether Make would not call this stage."""
@@ -152,7 +150,7 @@ def _replacing_pictures(data: DataFiles) -> Iterator[Path]:
         new = Path(name)
         yield new
         files.remove(data.images)
-        for folder in PICTURES:
+        for folder in raw_files.PICTURES:
             shutil.rmtree(out / folder, ignore_errors=True)
             (new / folder).mkdir(exist_ok=True)
             (new / folder).rename(out / folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from segline.base import leftovers, locks
@@ -43,6 +45,7 @@ def run(
     raw_files.refuse_overlap(folder, data)
     members = _members(run, config, experiment, with_ or [])
     leftovers.sweep(run.folder, deep=True)
+    _outdate_what_is_alone(run, experiment.folds)
     texts = {run.params(type(stage)): stages.text(stage) for stage in [*wanted, members]}
     _write_unless_used({data.settings: stages.text(data_set)}, data.images)
     _write_unless_used(texts | {run.raw: f"{folder}\n"}, run.makefile)
@@ -57,6 +60,17 @@ def run(
     }
     text = "".join(f"{name} := {value}\n" for name, value in variables.items())
     write_text_if_changed(run.makefile, text)
+
+
+def _outdate_what_is_alone(run: RunFiles, folds: Sequence[int]) -> None:
+    """Make what has lost the file beside it stale: one rule makes both, and Make looks at the one."""
+    nets = [run.fold(number) for number in folds]
+    pairs = [(net.model, net.settings) for net in nets]
+    if not run.name.endswith(PRETRAINED):  # figures are shipped without scores.csv
+        pairs.append((run.cv, run.scores))
+    for path, beside in pairs:
+        if path.exists() and not beside.exists():
+            os.utime(path, ns=(0, 0))
 
 
 def _write_unless_used(texts: dict[Path, str], used: Path) -> None:

@@ -64,6 +64,11 @@ def _is_trained(
     """Whether the fold's model is what would be trained; UserError if it was trained on other data."""
     if not files.model.exists():
         return False
+    if not files.settings.exists():
+        raise UserError(
+            f"{files.settings}: no such file, so nobody can tell how the model beside it was trained; "
+            f"fresh=1 trains it again and replaces it"
+        )
     trained = identity.read(files)
     found = identity.differences(trained, wanted) if trained else "not known on which"
     if found:

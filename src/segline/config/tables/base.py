@@ -24,7 +24,7 @@ Sizes = Annotated[tuple[Whole, ...], Several, Field(min_length=1)]
 
 Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$", to_lower=True)]
 Name = Annotated[
-    str, StringConstraints(pattern=r"^\w[\w.-]*$", max_length=100)
+    str, StringConstraints(pattern=r"^\w[\w.+-]*$", max_length=100)
 ]  # of a folder, a file, a run
 
 ClassWeights = (
