@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import requests
-import urllib3
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from segline.base.console import console
@@ -19,8 +18,8 @@ TRIES, WAIT_S, TIMEOUT_S = 5, 1.0, (10, 60)  # of connecting and of silence
 CHUNK_BYTES = 2**16
 MAX_DIGITS = 18  # of a length in bytes that can be true
 AGAIN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-# The last two come through `requests` as they are: for an address that cannot be one, a header of odd bytes.
-REFUSED = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
+# A ValueError comes through `requests` as it is: of an address that can be none, of a header of odd bytes.
+REFUSED = (requests.RequestException, ValueError)
 USER = re.compile(r"//[^/]*@")  # the name and password of an address
 SECRET = re.compile(
     r"([?&;][\w.-]*(?:token|key|sig|secret|password|credential)[\w.-]*=)[^&;#\s]*", re.IGNORECASE
@@ -115,7 +114,15 @@ class Partial:
 def _get(url: str, part: Partial) -> None:
     """One try: the whole file, or what is lacking of it."""
     headers = {"Accept-Encoding": "identity"} | part.asks(url)
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+    with contextlib.ExitStack() as answers:
+
+        def close_at_end(
+            each: requests.Response, **_: object
+        ) -> None:  # what redirects to nowhere too
+            answers.callback(each.close)
+
+        hooks = {"response": close_at_end}
+        answer = requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S, hooks=hooks)
         if answer.status_code == 416:  # no such range: what is there is not what the server has
             part.drop()
             raise CutError("the file has changed there")
