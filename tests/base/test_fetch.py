@@ -1,5 +1,6 @@
 """Against a real server on this machine that cuts, lies, redirects and refuses."""
 
+import base64
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, *answers, body=BODY, tag='"one"'):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers, self.body, self.tag = list(answers) or ["whole"], body, tag
-        self.ranges = []
+        self.ranges, self.logins = [], []
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
@@ -42,6 +43,13 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         how, asked = server.next(), self.headers.get("Range")
         server.ranges.append(asked)
+        server.logins.append(self.headers.get("Authorization"))
+        if isinstance(how, dict):
+            self.send_response(302 if "Location" in how else 200)
+            for name, value in how.items():
+                self.send_header(name, value)
+            self.end_headers()
+            return
         if isinstance(how, int):
             self.send_error(how)
             return
@@ -169,3 +177,72 @@ def test_a_refusal_is_said_at_once(serve, tmp_path, status):
 def test_a_server_that_is_not_there_is_one_line(tmp_path):
     with pytest.raises(UserError, match=f"broke off {TRIES} times"):
         fetch("http://127.0.0.1:9/file", tmp_path / "a.zip", wait_s=0)
+
+
+ODD = [
+    {"Content-Length": "9" * 5000},
+    {"Location": "http://[bad/"},
+    {"Location": f"http://{'a' * 300}.com/"},
+    {"Location": "/caf\xe9"},  # one byte, which is no UTF-8
+    {"Location": "http://127.0.0.1:99999/"},
+    {"Location": "nowhere://127.0.0.1/"},
+]
+
+
+def assert_refused(url, folder):
+    with pytest.raises(UserError) as caught:
+        fetch(url, folder / "a.zip", wait_s=0)
+    said = str(caught.value)
+    assert said.startswith(f"{url}: cannot be fetched (")
+    assert said.endswith("); check the address")
+    assert "\n" not in said
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("header", ODD, ids=lambda header: str(header)[:30])
+def test_an_odd_header_is_one_line_and_leaves_nothing(serve, tmp_path, header):
+    assert_refused(serve(header).url, tmp_path)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 300, "[bad", "127.0.0.1:99999"])
+def test_an_address_that_can_be_none_is_one_line(tmp_path, host):
+    assert_refused(f"http://{host}/file", tmp_path)
+
+
+def test_an_odd_header_keeps_what_had_arrived(serve, tmp_path):
+    server = serve("cut", ODD[1], "whole")
+    with pytest.raises(UserError, match="cannot be fetched"):
+        fetch(server.url, tmp_path / "a.zip", wait_s=0)
+    fetch(server.url, tmp_path / "a.zip", wait_s=0)
+    assert server.ranges[-1].startswith("bytes=")
+    assert (tmp_path / "a.zip").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("answers", [["cut", 503], [404], ["cut", ODD[1]], [ODD[0]], ["page"]])
+def test_what_opens_an_address_is_sent_but_neither_said_nor_stored(serve, tmp_path, answers):
+    server = serve(*answers, body=b"<html>" if answers == ["page"] else BODY)
+    url = server.url.replace("//", "//user:s3cr@et@") + "?a=1&X-Token=s3cret&key=s3cret"
+    with pytest.raises(UserError) as caught:
+        fetch(url, tmp_path / "a.zip", wait_s=0)
+    assert server.logins[0] == "Basic " + base64.b64encode(b"user:s3cr@et").decode()
+    stored = "".join(path.read_bytes().decode("latin-1") for path in tmp_path.glob("*.json"))
+    assert bool(stored) == (answers[0] == "cut")
+    assert "s3cr" not in str(caught.value) + stored
+    assert str(caught.value).startswith(server.url + "?a=1&X-Token=...&key=...: ")
+
+
+def test_a_secret_of_an_address_without_a_server_is_not_said(tmp_path):
+    for host in ("127.0.0.1:9", "a..b", "[bad", "#1@127.0.0.1:9", " 1@127.0.0.1:9"):
+        url = f"http://user:s3cret@{host}/file?token=s3cret"
+        with pytest.raises(UserError) as caught:
+            fetch(url, tmp_path / "a.zip", wait_s=0)
+        assert "s3cret" not in str(caught.value)
+
+
+def test_a_part_goes_on_with_a_new_key(serve, tmp_path):
+    server = serve("cut", *[503] * TRIES, "whole")
+    with pytest.raises(UserError):
+        fetch(server.url + "?token=old", tmp_path / "a.zip", wait_s=0)
+    fetch(server.url + "?token=new", tmp_path / "a.zip", wait_s=0)
+    assert server.ranges[-1].startswith("bytes=")
+    assert (tmp_path / "a.zip").read_bytes() == BODY

@@ -87,3 +87,37 @@ def test_a_picture_that_opencv_refuses_is_one_line(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\x7f" * 17)
     with pytest.raises(UserError, match=r"\A[^\n]*a.png: not a readable image[^\n]*\Z"):
         files.read_image(tmp_path / "a.png")
+
+
+READERS = [files.read_image, files.read_labels]
+AGAIN = "; remove images.csv beside its folder and make data again"
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_picture_that_is_not_there_is_made_again_by_make_data(tmp_path, read):
+    for name in ("a.png", "a.tif", "a.npy"):
+        with pytest.raises(UserError) as caught:
+            read(tmp_path / name)
+        assert str(caught.value) == f"{tmp_path / name}: no such file{AGAIN}"
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_png_cut_or_changed_anywhere_is_one_line_without_libpngs(tmp_path, capfd, read):
+    path = tmp_path / "a.png"
+    files.write_labels(path, np.arange(600).reshape(20, 30))
+    whole = path.read_bytes()
+    expected = read(path)
+    cut = [whole[:size] for size in range(len(whole))]
+    changed = [
+        whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :] for at in range(len(whole))
+    ]
+    for data in cut + changed:
+        path.write_bytes(data)
+        with pytest.raises(UserError) as caught:
+            read(path)
+        said = str(caught.value)
+        assert said.startswith(f"{path}: not a readable ")
+        assert said.endswith(AGAIN)
+    path.write_bytes(whole + b"more")
+    assert (read(path) == expected).all()
+    assert capfd.readouterr() == ("", "")

@@ -264,6 +264,17 @@ def test_any_part_of_a_file_is_read_or_refused_in_one_line():
     assert any(said)
 
 
+@pytest.mark.parametrize("read", [reader.picture, reader.mask])
+@pytest.mark.parametrize("numbers", [GREY, DEEP, RGB.astype(np.uint16)], ids=["8", "16", "colour"])
+def test_a_damaged_png_is_refused_and_libpng_says_nothing(read, numbers, capfd):
+    whole = encoded(".png", numbers)
+    for at in range(8, len(whole)):
+        assert "not a readable" in refusal(whole[:at], read=read)
+        flipped = whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :]
+        assert "not a readable" in refusal(flipped, read=read)
+    assert capfd.readouterr() == ("", "")
+
+
 ALPHA = np.zeros((4, 6, 4), np.uint8)
 ALPHA[1:3, 2:5, 3] = 255
 

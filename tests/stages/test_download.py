@@ -186,3 +186,23 @@ def test_an_unknown_source_lists_the_known(tmp_path):
 def test_an_address_that_is_none_is_refused(tmp_path):
     with pytest.raises(UserError, match="url=file:///etc: expected the http address of a folder"):
         download.run(tmp_path / "raw", url="file:///etc")
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 300])
+def test_a_host_that_can_be_none_leaves_nothing_and_no_secret_is_said(tmp_path, host):
+    with pytest.raises(
+        UserError, match=rf"http://{host}/stage1_train.zip: .*use url=MIRROR"
+    ) as caught:
+        download.run(tmp_path / "raw", url=f"http://user:s3cret@{host}")
+    assert "s3cret" not in str(caught.value)
+    assert names(tmp_path) == ["raw"]
+    assert names(tmp_path / "raw") == []
+
+
+def test_no_secret_of_a_refused_address_or_of_a_wrong_archive_is_said(mirror, tmp_path):
+    folder, url = mirror
+    (folder / downloads.TRAIN).write_bytes(b"none")
+    for given in ("ftp://user:s3cret@host", url.replace("//", "//user:s3cret@")):
+        with pytest.raises(UserError) as caught:
+            download.run(tmp_path / "raw", url=given)
+        assert "s3cret" not in str(caught.value)

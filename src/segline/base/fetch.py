@@ -16,7 +16,14 @@ from segline.base.files import read_json, write_json
 
 TRIES, WAIT_S, TIMEOUT_S = 5, 1.0, (10, 60)  # of connecting and of silence
 CHUNK_BYTES = 2**16
+MAX_DIGITS = 18  # of a length in bytes that can be true
 AGAIN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+# A ValueError comes through `requests` as it is: of an address that can be none, of a header of odd bytes.
+REFUSED = (requests.RequestException, ValueError)
+USER = re.compile(r"//[^/]*@")  # the name and password of an address
+SECRET = re.compile(
+    r"([?&;][\w.-]*(?:token|key|sig|secret|password|credential)[\w.-]*=)[^&;#\s]*", re.IGNORECASE
+)
 PAGE = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 
 
@@ -24,12 +31,22 @@ class CutError(Exception):
     """An answer that ended before its declared length."""
 
 
+def shown(url: str) -> str:
+    """An address without what opens it: neither name and password nor the values of keys.
+
+    >>> shown("https://me:secret@host/a.zip?part=1&X-Amz-Signature=12ab")
+    'https://host/a.zip?part=1&X-Amz-Signature=...'
+    """
+    return SECRET.sub(r"\1...", USER.sub("//", url, count=1))
+
+
 def fetch(url: str, path: Path, *, wait_s: float = WAIT_S) -> None:
     """Write what `url` answers to `path`, in one piece and atomically.
 
     What arrived of a broken answer stays in `<path>.part`, and the next try asks for the rest; the server's
     mark of the file (ETag or date) guards against joining two versions. UserError for a refusal, a web page
-    in the place of a file, and after `TRIES` broken answers in a row that brought nothing new.
+    in the place of a file, and after `TRIES` broken answers in a row that brought nothing new. What opens
+    the address (`shown`) is sent, and neither said nor stored.
     """
     part = Partial(path)
     tries = 0
@@ -42,11 +59,16 @@ def fetch(url: str, path: Path, *, wait_s: float = WAIT_S) -> None:
             tries = 1 if part.size > before else tries + 1
             if tries >= TRIES:
                 raise UserError(
-                    f"{url}: broke off {tries} times ({_reason(error)}); what is there stays, call again"
+                    f"{shown(url)}: broke off {tries} times ({_reason(error, url)}); what is there stays, "
+                    f"call again"
                 ) from None
             time.sleep(wait_s * tries)
-        except requests.RequestException as error:
-            raise UserError(f"{url}: cannot be fetched ({_reason(error)})") from None
+        except REFUSED as error:
+            if not part.size:
+                part.drop()
+            raise UserError(
+                f"{shown(url)}: cannot be fetched ({_reason(error, url)}); check the address"
+            ) from None
     part.finish(url)
 
 
@@ -66,21 +88,21 @@ class Partial:
         """Headers that ask for the rest of it, or nothing if it is not known to be of `url`."""
         with contextlib.suppress(UserError):
             known = read_json(self.note) if self.note.exists() and self.size else None
-            if isinstance(known, dict) and known.get("url") == url and known.get("mark"):
+            if isinstance(known, dict) and known.get("url") == shown(url) and known.get("mark"):
                 return {"Range": f"bytes={self.size}-", "If-Range": str(known["mark"])}
         return {}
 
     def begin(self, url: str, answer: requests.Response) -> None:
         mark = answer.headers.get("ETag") or answer.headers.get("Last-Modified", "")
         self.bytes.write_bytes(b"")
-        write_json(self.note, {"url": url, "mark": "" if mark.startswith("W/") else mark})
+        write_json(self.note, {"url": shown(url), "mark": "" if mark.startswith("W/") else mark})
 
     def finish(self, url: str) -> None:
         with self.bytes.open("rb") as file:
             start = file.read(512)
         if PAGE.match(start) and self.path.suffix not in (".html", ".xml"):
             self.drop()
-            raise UserError(f"{url}: answered with a web page, not with {self.path.name}")
+            raise UserError(f"{shown(url)}: answered with a web page, not with {self.path.name}")
         self.bytes.replace(self.path)
         self.drop()
 
@@ -92,7 +114,15 @@ class Partial:
 def _get(url: str, part: Partial) -> None:
     """One try: the whole file, or what is lacking of it."""
     headers = {"Accept-Encoding": "identity"} | part.asks(url)
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+    with contextlib.ExitStack() as answers:
+
+        def close_at_end(
+            each: requests.Response, **_: object
+        ) -> None:  # what redirects to nowhere too
+            answers.callback(each.close)
+
+        hooks = {"response": close_at_end}
+        answer = requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S, hooks=hooks)
         if answer.status_code == 416:  # no such range: what is there is not what the server has
             part.drop()
             raise CutError("the file has changed there")
@@ -111,6 +141,8 @@ def _continues(answer: requests.Response, size: int) -> bool:
 def _store(answer: requests.Response, part: Partial) -> None:
     """Append the answer's bytes, with a bar on a terminal."""
     declared = answer.headers.get("Content-Length", "")
+    if len(declared) > MAX_DIGITS:
+        raise ValueError(f"Content-Length of {len(declared)} digits")
     total = part.size + int(declared) if declared.isdecimal() else None
     columns = (
         TextColumn("{task.description}"),
@@ -129,5 +161,7 @@ def _store(answer: requests.Response, part: Partial) -> None:
         raise CutError(f"{part.size:,} of {total:,} bytes")
 
 
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+def _reason(error: Exception, url: str) -> str:
+    """What an error says, in which addresses may stand, as `shown`."""
+    words = str(error).replace(url, shown(url)).split()
+    return " ".join(shown(word) for word in words)[:160] or type(error).__name__

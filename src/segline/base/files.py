@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from segline.base import leftovers, seals
+from segline.base import leftovers, png, seals
 from segline.base.errors import UserError, of_machine
 from segline.base.reading import refusing
 
@@ -37,6 +37,7 @@ TEXTS = (
     *("image_id", "ImageId", "ClassId", "EncodedPixels", "Usage", "image", "labels", "split"),
     *("group", "source", "modality", "stratum", "part"),
 )  # columns of names, in any table
+AGAIN = "remove images.csv beside its folder and make data again"  # for a picture that it names
 MAX_PNG_LABEL = np.iinfo(np.uint16).max
 # Of a file that they cannot read a `UserError` says so, once.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
@@ -267,22 +268,28 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
 
     An orientation tag is ignored, as everywhere.
     """
+    with refusing(name):
+        return _decoded(data)
+
+
+def _decoded(data: bytes) -> np.ndarray:
+    png.check(data)
     how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
     except cv2.error:  # too large for it, or damaged in a way that it does not catch
         bgr = None
     if bgr is None:
-        raise UserError(f"{name}: not a readable image (corrupt, or an unknown format)")
+        raise ValueError("corrupt, or an unknown format")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def read_image(path: Path | str) -> np.ndarray:
-    """Read an image as (H, W, 3) uint8 RGB; one of other channels (`.npy`) as (H, W, C) uint8."""
-    with refusing(path):
+    """Read an image that images.csv names as (H, W, 3) uint8 RGB; of other channels (`.npy`) (H, W, C)."""
+    with refusing(path, "image", AGAIN, lacking=AGAIN):
         if Path(path).suffix == ".npy":
             return np.load(path, allow_pickle=False)
-        return decode_image(Path(path).read_bytes(), str(path))
+        return _decoded(Path(path).read_bytes())
 
 
 def labels_suffix(n_objects: int) -> str:
@@ -305,9 +312,9 @@ def write_labels(path: Path | str, labels: np.ndarray) -> None:
 
 
 def read_labels(path: Path | str) -> np.ndarray:
-    """Read a label image as (H, W) int32."""
+    """Read a label image that images.csv names as (H, W) int32."""
     path = Path(path)
-    with refusing(path, "label image", "remove images.csv beside its folder and make data again"):
+    with refusing(path, "label image", AGAIN, lacking=AGAIN):
         labels = _decoded_labels(path.read_bytes(), of_tiff=path.suffix == ".tif")
         if labels is None or labels.ndim != 2 or labels.dtype.kind not in "ui":
             raise ValueError("expected one channel of integers")
@@ -316,6 +323,7 @@ def read_labels(path: Path | str) -> np.ndarray:
 
 def _decoded_labels(data: bytes, *, of_tiff: bool) -> np.ndarray | None:
     if not of_tiff:
+        png.check(data)
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     import tifffile
 

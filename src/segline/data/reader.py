@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from segline.base import png
 from segline.base.errors import UserError
 from segline.base.reading import refusing
 from segline.data import dicom, stacks
@@ -75,7 +76,7 @@ def picture(data: bytes, name: object, choice: Choice | None = None) -> Picture:
     """Read an image file; UserError in one line for what cannot be read or is not told."""
     choice = choice or Choice()
     with refusing(name):
-        _check_not_empty(data)
+        _check_whole(data)
         if data.startswith(TIFF_STARTS):
             found = stacks.read(data, str(name), choice)
             return Picture(
@@ -110,7 +111,7 @@ def mask(data: bytes, name: object, choice: Choice | None = None) -> Mask:
     """
     choice = Choice(page=choice.page if choice else None)
     with refusing(name, "mask"):
-        _check_not_empty(data)
+        _check_whole(data)
         if data.startswith(TIFF_STARTS):
             found = stacks.read(data, str(name), choice, as_stored=True)
             return Mask(without_alpha(found.pixels), _notes(found.oriented))
@@ -131,9 +132,10 @@ def without_alpha(pixels: np.ndarray) -> np.ndarray:
     return colours[..., 0] if colours.shape[2] == 1 else colours
 
 
-def _check_not_empty(data: bytes) -> None:
+def _check_whole(data: bytes) -> None:
     if not data:
         raise ValueError("the file is empty")
+    png.check(data)
 
 
 def _notes(oriented: bool) -> tuple[Note, ...]:

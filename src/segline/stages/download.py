@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from segline.base import kaggle
 from segline.base.checksums import read_sums, sha256, write_sums
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.fetch import fetch
+from segline.base.fetch import fetch, shown
 from segline.base.files import write_bytes
 from segline.config.names import HOME
 from segline.data import archives, downloads
@@ -31,22 +32,33 @@ def run(out: Path, source: str = "broad", url: str = "", fixes: bool = False) ->
     if source not in ("broad", "kaggle"):
         raise UserError(f"source={source}: unknown; known: broad, kaggle")
     if url and not url.startswith(("http://", "https://")):
-        raise UserError(f"url={url}: expected the http address of a folder that holds {NEEDED[0]}")
+        raise UserError(
+            f"url={shown(url)}: expected the http address of a folder that holds {NEEDED[0]}"
+        )
     out.mkdir(parents=True, exist_ok=True)
-    incoming = out.with_name(out.name + ".incoming")
-    incoming.mkdir(exist_ok=True)
-    if source == "kaggle" and not all((out / name).exists() for name in NEEDED):
-        _from_kaggle(out, incoming)
-    base = "" if source == "kaggle" else (url or BROAD).rstrip("/")
-    corrected = downloads.is_corrected(out / downloads.TRAIN)
-    for name in (*NEEDED, *OPTIONAL):
-        if not (corrected and name == LABELS):
-            _provided(out / name, base, incoming)
-    if fixes and not corrected:
-        _correct(out, f"{url.rstrip('/')}/fixes.zip" if url else FIXES, incoming)
-    with contextlib.suppress(OSError):  # parts of a file that is optional may stay
-        incoming.rmdir()
+    with _incoming(out) as incoming:
+        if source == "kaggle" and not all((out / name).exists() for name in NEEDED):
+            _from_kaggle(out, incoming)
+        base = "" if source == "kaggle" else (url or BROAD).rstrip("/")
+        corrected = downloads.is_corrected(out / downloads.TRAIN)
+        for name in (*NEEDED, *OPTIONAL):
+            if not (corrected and name == LABELS):
+                _provided(out / name, base, incoming)
+        if fixes and not corrected:
+            _correct(out, f"{url.rstrip('/')}/fixes.zip" if url else FIXES, incoming)
     console.print(f"{out} is ready; next: make data")
+
+
+@contextlib.contextmanager
+def _incoming(out: Path) -> Iterator[Path]:
+    """The folder of what is on its way, which stays only if a part of a file is in it."""
+    folder = out.with_name(out.name + ".incoming")
+    folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _provided(path: Path, base: str, incoming: Path) -> None:
@@ -80,7 +92,7 @@ def _fetched(path: Path, base: str, incoming: Path) -> str:
         words = downloads.check(arrived)
     except UserError as error:
         arrived.unlink()
-        raise UserError(f"{base}/{path.name}: not what was expected ({error})") from None
+        raise UserError(f"{shown(base)}/{path.name}: not what was expected ({error})") from None
     arrived.replace(path)
     return words
 
