@@ -90,7 +90,7 @@ def test_a_picture_that_opencv_refuses_is_one_line(tmp_path):
 
 
 READERS = [files.read_image, files.read_labels]
-AGAIN = "; remove images.csv beside its folder and make data again"
+AGAIN = "; make data makes it again"
 
 
 @pytest.mark.parametrize("read", READERS)

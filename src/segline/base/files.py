@@ -37,7 +37,7 @@ TEXTS = (
     *("image_id", "ImageId", "ClassId", "EncodedPixels", "Usage", "image", "labels", "split"),
     *("group", "source", "modality", "stratum", "part"),
 )  # columns of names, in any table
-AGAIN = "remove images.csv beside its folder and make data again"  # for a picture that it names
+AGAIN = "make data makes it again"  # for a picture that it names
 MAX_PNG_LABEL = np.iinfo(np.uint16).max
 # Of a file that they cannot read a `UserError` says so, once.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
