@@ -80,6 +80,12 @@ def test_a_wrong_call_is_no_traceback(arguments):
     assert answer.stderr.startswith("segline: ")
 
 
+def test_a_folder_for_a_file_is_no_traceback(files):
+    answer = segline("score", "--submission", files / "s.csv", "--solution", ".")
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert answer.stderr.startswith("segline: .: not a readable CSV")
+
+
 def test_every_stage_is_a_command_with_a_line_of_help():
     answer = segline("--help")
     assert answer.returncode == 0

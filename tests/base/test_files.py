@@ -121,3 +121,31 @@ def test_a_png_cut_or_changed_anywhere_is_one_line_without_libpngs(tmp_path, cap
     path.write_bytes(whole + b"more")
     assert (read(path) == expected).all()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", [".", "/"])
+def test_a_folder_as_a_file_is_one_line(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"\A\S+: not a readable CSV [^\n]*directory[^\n]*\Z"):
+        files.read_csv(name)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_folder_is_not_written_over(name, tmp_path, monkeypatch):
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    with pytest.raises(UserError, match=r"\A[^\n]*busy; it is a folder[^\n]*\Z"):
+        files.write_json(name, {})
+    assert [path.name for path in tmp_path.rglob("*")] == ["inner"]
+
+
+def test_a_terminal_obeys_no_text_of_a_file():
+    said = str(UserError("a\x1b[31m.csv:\x07 \tß é 漢 \u200d\nend"))
+    assert said == r"a\x1b[31m.csv:\x07 \tß é 漢 " + "\u200d end"
+
+
+def test_a_number_of_too_many_digits_is_named_with_its_line(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("[train]\nepochs = " + "9" * 5000)
+    with pytest.raises(UserError, match=r"x.toml, line 2: a number .*digits \(epochs =\.\.\."):
+        files.read_toml(path)

@@ -96,6 +96,17 @@ def test_settings_override_the_file(folder, setting, is_read):
         ("data.page=1 data.project=max", "page takes one page and project=max all"),
         ("data.project=mean", "data.project: "),
         ("data.ignore=255", "ignore goes with task=semantic or two_stage"),
+        ("train.epochs=" + "9" * 5000, "train.epochs: .* found '9+... .5002 characters"),
+        ("train.epochs=" + "9" * 4000, "train.epochs: .* found 9+... .4000 characters"),
+        ("train.epochs=0x" + "f" * 9000, "train.epochs: .* found what is too long to show"),
+        ("train.epochs=" + "[" * 3000, "train.epochs: .* found"),
+        ("data.dialect=" + "[" * 300 + "]" * 300, "data.dialect: .* found"),
+        *((f"data.dialect={odd}", "data.dialect: .* found") for odd in ("5", "true", "2020-01-01")),
+        ("data.dialect=[1,2]", r"data.dialect: .* found \[1, 2\]"),
+        (r'train.skip="\u0000"', "train.skip: expected no NUL"),
+        ("train.epochs=true", "train.epochs: expected no true or false here, found True"),
+        ("train.folds=[0,true]", "train.folds: expected no true or false here"),
+        ("loss.terms.dice=false", "loss.terms: expected no true or false here"),
         ("loss.terms.dicee=1", "unknown loss term dicee; did you mean dice?"),
     ],
 )
@@ -120,6 +131,16 @@ def test_inheritance_goes_any_number_of_levels(folder):
     assert (loaded.train.epochs, loaded.weights.w0, loaded.folds) == (7, 4.0, (0,))
     found = read.lineage(folder / "last.toml")
     assert [path.stem for path in found] == ["last", "grandchild", "child", "base"]
+
+
+@pytest.mark.parametrize("parent", ["../../configs/tiny", "/etc/x", "x" * 300, r"a\u0000"])
+def test_a_parent_lies_in_the_same_folder(folder, parent):
+    (folder / "base.toml").write_text(f'extends = "{parent}"\n')
+    with pytest.raises(
+        UserError, match=r"base.toml: extends: expected the name .* found"
+    ) as caught:
+        read.load(folder / "base.toml")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("parent", ["base", "grandchild"])

@@ -199,6 +199,13 @@ def test_a_raw_folder_that_does_not_exist_is_refused(config):
     assert not RUN.makefile.exists()
 
 
+@pytest.mark.parametrize("kept", [b"", b"\n", b"a\0b\n", b"\xff\xfe\n"])
+def test_a_damaged_memory_of_the_raw_folder_is_one_line(config, kept):
+    files.write_bytes(Path("data/raw/cells.path"), kept)
+    with pytest.raises(UserError, match=r"\Adata/raw/cells.path: [^\n]* remove it\Z"):
+        settings.run(RUN, config)
+
+
 @pytest.mark.parametrize("where", ["data/interim/cells", "data/interim/cells/images", "data", "."])
 def test_raw_files_in_or_around_the_folder_that_is_filled_are_refused(config, where):
     Path(where).mkdir(parents=True, exist_ok=True)

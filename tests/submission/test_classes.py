@@ -55,3 +55,18 @@ def test_faults_name_image_and_class(tmp_path, rows, said):
     path = csv(tmp_path / "s.csv", HEAD, rows)
     with pytest.raises(UserError, match=f"s.csv: .*{said}"):
         classes.check(path, sample, {"a": SIDES})
+
+
+def test_the_solution_says_whether_rows_are_objects(tmp_path):
+    """A submission that had an image and class twice was scored as objects."""
+    once, twice = [("a", 1, "1 2")], [("a", 1, "1 2"), ("a", 1, "9 4")]
+    truth = {}
+    for name, rows in (("masks", once), ("objects", twice)):
+        sized = [(*row, *SIDES, "Public") for row in rows]
+        truth[name] = csv(tmp_path / f"{name}.csv", HEAD + ",Height,Width,Usage", sized)
+    one, two = csv(tmp_path / "one.csv", HEAD, once), csv(tmp_path / "two.csv", HEAD, twice)
+    with pytest.raises(UserError, match=r"two.csv: image a, class 1 has two rows; join them"):
+        classes.scored(two, truth["masks"])
+    assert classes.scored(one, truth["masks"])["dice"] == 1
+    assert classes.scored(two, truth["objects"])["per_class"] == {"1": {"mAP": 1}}
+    assert classes.scored(one, truth["objects"])["mean"] == 0.5

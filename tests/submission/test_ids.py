@@ -71,3 +71,17 @@ def test_class_masks_are_scored_so_too(tmp_path):
     assert classes.scored(mine, solution)["per_image"] == {"a.png": 1}
     with pytest.raises(UserError, match="image a.png, class 1"):
         classes.scored(csv(tmp_path / "z.csv", head, "z,1,1 2"), solution)
+
+
+@pytest.mark.parametrize("spelt", [" a", "a ", "\ta"])
+def test_white_space_around_an_id_is_refused_as_where_it_is_validated(tmp_path, spelt):
+    for head, row in (("ImageId,EncodedPixels", "1 2"), ("ImageId,ClassId,EncodedPixels", "1,1 2")):
+        solution = csv(tmp_path / "y.csv", head + ",Height,Width,Usage", f"a,{row},4,4,Public")
+        sample, mine = csv(tmp_path / "x.csv", head, f"a,{row}"), tmp_path / "s.csv"
+        csv(mine, head, f"{spelt},{row}")
+        module = classes if "ClassId" in head else instances
+        with pytest.raises(UserError, match="first .*a") as validated:
+            module.checked(mine, sample)
+        with pytest.raises(UserError, match="first .*a") as scored:
+            classes.scored(mine, solution)
+        assert str(scored.value) == str(validated.value)

@@ -157,3 +157,12 @@ def test_many_images_are_compared_at_once(tmp_path):
     instances.check_ids(ids, ids, tmp_path / "s.csv")
     with pytest.raises(UserError, match="1 of 40001 images are missing, first z"):
         instances.check_ids(ids, [*ids, "z"], tmp_path / "s.csv")
+
+
+@pytest.mark.parametrize("usage", [" Ignored ", "ignored", "", "public"])
+def test_an_unknown_usage_is_one_line(tmp_path, usage):
+    path = tmp_path / "y.csv"
+    path.write_text(f"{HEAD}a,1 1,4,4,Private\nb,1 1,4,4,{usage}\n")
+    said = f"y.csv, line 3: expected a Usage of Public, Private, Ignored, found '{usage}'"
+    with pytest.raises(UserError, match=said):
+        instances.read_solution(path)

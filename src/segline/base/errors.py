@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 FULL = "free some space and run the same command again; what was there before is untouched"
 CLOSED = "give yourself permission to write there, or work in another folder"
 CURES = {
@@ -19,19 +21,25 @@ CURES = {
     errno.EMFILE: "allow more open files (ulimit -n)",
     errno.ENOTDIR: "a file stands where a folder is needed; remove or rename it",
     errno.EISDIR: "a folder stands where a file is needed; remove or rename it",
+    errno.EBUSY: "it is a folder, or something else holds it; name another file",
     errno.EEXIST: "a file stands where a folder is needed; remove or rename it",
 }
 
 
 class UserError(Exception):
-    """A fault in what the user gave: what, where, expected, found, what to do, in one line.
+    r"""A fault in what the user gave: what, where, expected, found, what to do, in one line.
 
     The command line prints the message without a traceback and exits with status 2. Line breaks, which
-    names of files may have, become spaces.
+    names of files may have, become spaces; other control characters are escaped, since a terminal obeys
+    them.
+
+    >>> print(UserError("a.csv: no image \x1b[31mé"))
+    a.csv: no image \x1b[31mé
     """
 
     def __init__(self, message: object) -> None:
-        super().__init__(" ".join(str(message).splitlines()))
+        line = " ".join(str(message).splitlines())
+        super().__init__(CONTROL.sub(lambda found: repr(found[0])[1:-1], line))
 
 
 def of_machine(error: BaseException, place: object = "") -> UserError | None:

@@ -14,6 +14,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -190,6 +191,13 @@ def read_toml(path: Path | str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"{path}: not valid TOML ({error})") from None
+    except ValueError:  # more digits than Python reads
+        long = re.search(r"^(.*?)[\d_]{4301}", text, re.MULTILINE)
+        number = text.count("\n", 0, long.start()) + 1 if long else 1
+        raise UserError(
+            f"{path}, line {number}: a number of more than 4300 digits "
+            f"({long[1].strip()[:60] if long else ''}...); give a shorter one"
+        ) from None
 
 
 def _shown(found: object, key: str) -> str:
@@ -209,8 +217,8 @@ def read_csv(path: Path | str, columns: tuple[str, ...] = (), **options: Any) ->
     """
     dtype = options.pop("dtype", {})
     options["dtype"] = dict.fromkeys(TEXTS, str) | dtype if isinstance(dtype, dict) else dtype
-    seals.check(Path(path))
     with refusing(path, "CSV"):
+        seals.check(Path(path))
         table = pd.read_csv(path, keep_default_na=False, **options)
     _check_fields(table, path)
     missing = [name for name in columns if name not in table.columns]

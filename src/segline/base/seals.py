@@ -54,8 +54,8 @@ def remove(path: Path) -> None:
 
 
 def _may_have(path: Path) -> bool:
-    """Whether the name leaves room for that of a seal."""
-    return len(os.fsencode(beside(path).name)) <= LONGEST
+    """Whether there is a name, and it leaves room for that of a seal: `.` and `/` have none."""
+    return bool(path.name) and len(os.fsencode(beside(path).name)) <= LONGEST
 
 
 def of(path: Path) -> Seal | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from segline.config.tables import Config, Table, known_keys, nearest
 from segline.config.tables.built_in import followed, resolved
 from segline.config.tables.dialect import Dialect
 
+LONGEST_NAME = 255  # bytes
+LONGEST_QUOTE = 120
 AnyTable = TypeVar("AnyTable", bound=Table)
 
 
@@ -36,12 +39,23 @@ def ancestry(path: Path) -> list[Path]:
     """The config at `path`, the one it extends, the one that extends, and so on; UserError for a circle."""
     found = [path]
     while (name := _read_toml(found[-1]).get("extends")) is not None:
-        parent = found[-1].with_name(f"{name}.toml")
+        parent = _beside(found[-1], name)
         if parent in found:
             circle = " extends ".join(each.stem for each in [*found[found.index(parent) :], parent])
             raise UserError(f"{path}: {circle}, in a circle; let one of them extend no other")
         found.append(parent)
     return found
+
+
+def _beside(path: Path, name: object) -> Path:
+    """The config that `path` extends; UserError unless the name can be that of a file."""
+    file = f"{name}.toml"
+    if "\0" in file or Path(file).name != file or len(os.fsencode(file)) > LONGEST_NAME:
+        raise UserError(
+            f"{path}: extends: expected the name of a config in the same folder, without .toml, found "
+            f"{_quoted(name)}"
+        )
+    return path.with_name(file)
 
 
 def lineage(path: Path) -> list[Path]:
@@ -57,7 +71,7 @@ def lineage(path: Path) -> list[Path]:
     return found
 
 
-def validated(table: type[AnyTable], tree: Mapping[str, Any], where: str) -> AnyTable:
+def validated(table: type[AnyTable], tree: object, where: str) -> AnyTable:
     """The table that `tree` holds; UserError naming the first key at fault."""
     try:
         return table.model_validate(tree)
@@ -71,9 +85,18 @@ def validated(table: type[AnyTable], tree: Mapping[str, Any], where: str) -> Any
             names = Dialect.model_fields if table is Dialect else known_keys()
             hint = f"; did you mean {nearest(key, names)}?"
             raise UserError(f"{where}: unknown key {key}{hint}") from None
-        found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+        found = "" if isinstance(first["input"], dict) else f", found {_quoted(first['input'])}"
         message = first["msg"].removeprefix("Value error, ")
         raise UserError(f"{where}: {key + ': ' if key else ''}{message}{found}") from None
+
+
+def _quoted(value: object) -> str:
+    """A value as a message quotes it: of a long one the beginning and the length."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "what is too long to show"
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:24]}... ({len(text)} characters)"
 
 
 def _open_dialect(tree: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +118,7 @@ def _with_dialect(tree: dict[str, Any], where: str) -> dict[str, Any]:
         found = resolved(data["dialect"])
     except ValueError as error:
         raise UserError(f"{where}: data.dialect: {error}") from None
-    dialect = validated(Dialect, found if isinstance(found, dict) else {}, f"{where}: data.dialect")
+    dialect = validated(Dialect, found, f"{where}: data.dialect")
     mode = {"input": {"mode": dialect.input}}
     return _merged(mode, tree) | {"data": followed(data)}
 
@@ -133,6 +156,6 @@ def _parse_value(text: str) -> Any:
     for candidate in (text, *lists, f'"{text}"'):
         try:
             return tomllib.loads(f"value = {candidate}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # no TOML, too many digits, too many brackets
             continue
     raise UserError(f"set: {text!r} is not a TOML value")

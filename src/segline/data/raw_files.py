@@ -15,7 +15,8 @@ from pydantic import Field
 
 from segline.base.checksums import sha256
 from segline.base.errors import UserError
-from segline.base.files import to_json, write_text, write_text_if_changed
+from segline.base.files import read_text, to_json, write_text, write_text_if_changed
+from segline.base.numbers import shown
 from segline.config import stages
 from segline.config.places import DataFiles
 from segline.config.tables import Data, Table
@@ -57,7 +58,12 @@ def folder(root: Path, data: Data, given: Path | None = None) -> tuple[Path, str
     if given is not None and not given.is_dir():
         raise UserError(f"raw={given}: no such folder; give the one that holds the raw files")
     if given is None and record.exists():
-        given = Path(record.read_text().rstrip("\n"))
+        kept = read_text(record).rstrip("\n")
+        if not kept or "\0" in kept:
+            raise UserError(
+                f"{record}: expected the path of a folder of raw files, found {shown(kept)}; remove it"
+            )
+        given = Path(kept)
     if given is None and made and not any(_names(own)):
         return made, data.generate
     return given or own, ""

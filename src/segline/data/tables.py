@@ -10,18 +10,21 @@ from typing import Any
 import pandas as pd
 
 from segline.base.errors import UserError
-from segline.base.files import read_csv, read_image, read_json
+from segline.base.files import read_csv, read_image, read_json, texts
+from segline.base.numbers import shown, whole
 from segline.config import stages
 from segline.config.places import DataFiles
 from segline.config.tables import Data
 from segline.config.tables.dialect import Dialect
 from segline.data import object_kinds
+from segline.masks.rle_text import MAX_PIXELS
 
 IMAGE_COLUMNS = (
     *("image_id", "split", "image", "labels", "height", "width", "n_objects"),
     *("modality", "group", "source"),
 )
 SEMANTIC_COLUMNS = ("stratum", "validation")  # of semantic sets, after the others
+NUMBERS = ("height", "width", "n_objects")
 REMEDY = "remove it, and make data makes it again"
 NO_FOLD = -1  # of images that are trained on in every fold
 
@@ -34,10 +37,11 @@ def read_images(path: Path) -> pd.DataFrame:
     """
     names = ("image_id", "split", "image", "labels", "modality", "group", "source", "stratum")
     try:
-        images = read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys(names, str))
+        images = read_csv(path, IMAGE_COLUMNS, dtype=dict.fromkeys((*names, *NUMBERS), str))
     except UserError as error:
         raise UserError(f"{error}; make data writes it") from None
     _check(images, path)
+    images = images.astype(dict.fromkeys(NUMBERS, int))
     beside = DataFiles(path.parent).object_classes
     if not beside.exists():
         return images
@@ -47,21 +51,43 @@ def read_images(path: Path) -> pd.DataFrame:
 
 def _check(images: pd.DataFrame, path: Path) -> None:
     """Refuse a table that is cut off, or that nobody can have meant."""
-    whole = ["image_id", "split", "height", "width", "group"]
-    cut = images[[*IMAGE_COLUMNS]].isna().any(axis=1) | (images[whole] == "").any(axis=1)
-    faults = {
-        "cut off, or without a value": cut,
-        "whose image_id another row has": images["image_id"].duplicated(),
-        "of a split other than train and test": ~images["split"].isin(["train", "test"]),
-    }
-    sides = images[["height", "width", "n_objects"]].apply(pd.to_numeric, errors="coerce")
-    faults["of sizes that are no numbers"] = (~(sides % 1 == 0) | (sides < 0)).any(axis=1)
-    for what, rows in faults.items():
-        if rows.any():
-            number = int(rows.to_numpy().argmax()) + 2
-            raise UserError(f"{path}, line {number}: a row {what}; {REMEDY}")
+    needed = ["image_id", "split", "height", "width", "group"]
+    cut = images[[*IMAGE_COLUMNS]].isna().any(axis=1) | (images[needed] == "").any(axis=1)
+    _refuse(cut, "cut off, or without a value", path)
+    _refuse(~images["split"].isin(["train", "test"]), "of a split other than train and test", path)
+    _check_sizes(images, path, NUMBERS)
+
+
+def _check_sizes(
+    images: pd.DataFrame, path: Path, numbers: Sequence[str], remedy: str = REMEDY
+) -> None:
+    """Refuse ids that come twice, `numbers` (as text) that are not whole, and images beyond the largest."""
+    _refuse(images["image_id"].duplicated(), "whose image_id another row has", path, remedy)
+    for name in numbers:
+        bad = [whole(text) is None for text in texts(images, name)]
+        found = shown(texts(images, name)[bad.index(True)]) if any(bad) else ""
+        _refuse(pd.Series(bad), f"whose {name} is no whole number, found {found}", path, remedy)
+    areas = zip(texts(images, "height"), texts(images, "width"), strict=True)
+    large = [int(height) * int(width) > MAX_PIXELS for height, width in areas]
+    _refuse(pd.Series(large), f"of more than {MAX_PIXELS} pixels, the largest image", path, remedy)
     if images.empty:
-        raise UserError(f"{path}: no image in it; {REMEDY}")
+        raise UserError(f"{path}: no image in it; {remedy}")
+
+
+def _refuse(rows: pd.Series, what: str, path: Path, remedy: str = REMEDY) -> None:
+    if rows.any():
+        number = int(rows.to_numpy().argmax()) + 2
+        raise UserError(f"{path}, line {number}: a row {what}; {remedy}")
+
+
+def read_shapes(path: Path) -> dict[str, tuple[int, int]]:
+    """`shapes` of images.csv, or of any CSV that has the columns image_id, height, width."""
+    sizes = ("image_id", "height", "width")
+    images = read_csv(path, sizes, dtype=str)
+    if set(IMAGE_COLUMNS) <= set(images.columns):
+        return shapes(read_images(path))
+    _check_sizes(images, path, sizes[1:], "mend the row")
+    return shapes(images)
 
 
 def shapes(images: pd.DataFrame) -> dict[str, tuple[int, int]]:

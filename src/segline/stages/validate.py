@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from segline.base.console import console
-from segline.base.files import read_csv
 from segline.config import stages
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
-from segline.data.tables import described, shapes
+from segline.data.tables import described, read_shapes
 from segline.results.cost import needed
 from segline.submission import classes, dialect, instances, kinds
 
@@ -25,7 +24,7 @@ def run(
     if run:
         needed(submission, run, "make submit")
         needed(sample, run, "make data", trains=False)
-    sizes = shapes(read_csv(images, ("image_id", "height", "width"))) if images else None
+    sizes = read_shapes(images) if images else None
     if images and (way := described(images)):
         console.print(f"{submission}: {dialect.checked(submission, sample, way, sizes)}")
         return

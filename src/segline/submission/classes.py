@@ -116,12 +116,12 @@ def _check_keys(found: Collection[Key], wanted: Collection[Key], path: Path) -> 
 def scored(path: Path, solution: Path, *, of_objects: bool = False) -> dict[str, Any]:
     """Score a submission of any kind, as the solution's columns and rows tell.
 
-    With ClassId as `score`, or `of_objects`, or if the rows are such, as `kinds.score`. Without it as
+    With ClassId as `score`, or `of_objects`, or if its rows are such, as `kinds.score`. Without it as
     `instances.score`; if both files have no more than one row an image, as binary masks do, `dice` and
     `iou` are added.
     """
     tables = [read_csv(csv, instances.COLUMNS, dtype=str) for csv in (solution, path)]
-    if of_objects or kinds.is_of_objects(path, solution):
+    if of_objects or kinds.is_of_objects(solution):
         return kinds.score(path, solution)
     if "ClassId" in tables[0]:
         return score(path, solution)
@@ -139,7 +139,7 @@ def score(path: Path, solution: Path) -> dict[str, Any]:
     """
     truth, shapes, ignored = _read_solution(solution)
     given = read(path)
-    names = ids.respelt([name for name, _ in given], {*shapes, *ignored}, path)
+    names = ids.of_submission([name for name, _ in given], {*shapes, *ignored}, path)
     rows = {
         (names[name], number): encoded
         for (name, number), encoded in given.items()

@@ -102,3 +102,9 @@ def as_written(by_image: Mapping[str, T], written: Iterable[str], where: object)
 def respelt(names: Collection[str], wanted: Iterable[str], where: object) -> dict[str, str]:
     """To each name the one of `wanted` that it means; foreign names stay as they are."""
     return {name: name for name in names} | matched(names, wanted, where)
+
+
+def of_submission(names: Collection[str], wanted: Iterable[str], where: object) -> dict[str, str]:
+    """`respelt`, but white space around an id is part of it, as where a submission is validated."""
+    clean = [name for name in names if name == name.strip()]
+    return {name: name for name in names} | matched(clean, wanted, where)

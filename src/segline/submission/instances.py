@@ -19,6 +19,7 @@ from segline.submission import checks, ids
 
 COLUMNS = ("ImageId", "EncodedPixels")
 Shapes = Mapping[str, tuple[int, int]]  # (H, W) by image
+USAGES = ("Public", "Private", "Ignored")
 NOTHING = "1 1"  # what the sample file holds for an image without instances
 
 
@@ -54,7 +55,7 @@ def read_solution(path: Path) -> tuple[dict[str, Truth], set[str]]:
     """The images that count, and the ids of those marked `Ignored`."""
     columns = (*COLUMNS, "Height", "Width", "Usage")
     rows = read_csv(path, columns, dtype=str)
-    ignored = set(rows.loc[rows["Usage"] == "Ignored", "ImageId"])
+    ignored = set(rows.loc[is_ignored(rows, path), "ImageId"])
     truth: dict[str, Truth] = {}
     counted = rows[~rows["ImageId"].isin(ignored)]
     cells = (texts(counted, name) for name in columns[:4])
@@ -67,6 +68,17 @@ def read_solution(path: Path) -> tuple[dict[str, Truth], set[str]]:
     if not truth:
         raise UserError(f"{path}: no image that counts (all are Ignored, or the file is empty)")
     return truth, ignored
+
+
+def is_ignored(rows: pd.DataFrame, path: Path) -> pd.Series:
+    """Which rows of a solution do not count; UserError for a Usage that nobody knows."""
+    unknown = rows.loc[~rows["Usage"].isin(USAGES), "Usage"]
+    if len(unknown):
+        raise UserError(
+            f"{path}, line {unknown.index[0] + 2}: expected a Usage of {', '.join(USAGES)}, found "
+            f"{shown(unknown.iloc[0])}"
+        )
+    return rows["Usage"] == "Ignored"
 
 
 def shape(image_id: str, height: str, width: str, path: Path) -> tuple[int, int]:
@@ -135,7 +147,7 @@ def score(submission_path: Path, solution: Path) -> dict[str, Any]:
     """mAP of IoU of a submission; refuses one that overlaps itself or lacks an image."""
     truth, ignored = read_solution(solution)
     given = read(submission_path)
-    names = ids.respelt(given, {*truth, *ignored}, submission_path)
+    names = ids.of_submission(given, {*truth, *ignored}, submission_path)
     rows = {names[name]: rles for name, rles in given.items() if names[name] not in ignored}
     check_ids(rows, truth, submission_path)
     precision = {

@@ -56,15 +56,13 @@ def read(path: Path) -> dict[str, Objects]:
     return found
 
 
-def is_of_objects(*paths: Path) -> bool:
-    """Whether CSVs with ClassId hold objects: in one of them some image has a class twice.
+def is_of_objects(solution: Path) -> bool:
+    """Whether a solution with ClassId holds objects: some image has a class twice.
 
     Of class masks there is one row for each.
     """
-    tables = [read_csv(path, instances.COLUMNS, dtype=str) for path in paths]
-    if not all("ClassId" in rows for rows in tables):
-        return False
-    return any(bool(rows.duplicated(["ImageId", "ClassId"]).any()) for rows in tables)
+    rows = read_csv(solution, instances.COLUMNS, dtype=str)
+    return "ClassId" in rows and bool(rows.duplicated(["ImageId", "ClassId"]).any())
 
 
 def is_sample(path: Path) -> bool:

@@ -65,7 +65,8 @@ def read_solution(path: Path, dialect: Dialect, shapes: Shapes | None = None) ->
     if not there:
         rows.columns_of(table, [*dialect.submitted, *dialect.columns], path)
     columns, coding = there[0]
-    is_ignored = table["Usage"] == "Ignored" if "Usage" in table else np.zeros(len(table), bool)
+    with_usage = "Usage" in table
+    is_ignored = instances.is_ignored(table, path) if with_usage else np.zeros(len(table), bool)
     ignored = {row.image_id for row in rows.of(table[is_ignored], columns, dialect, path)}
     listed = rows.of(table, columns, dialect, path)
     given = _given_sizes(table, listed, path) or dict(shapes or {})

@@ -478,6 +478,8 @@ def broken(array: np.ndarray) -> np.ndarray:
         ((IMAGES - 128.0, MASKS), "train.npz: values -128..127 are on no known scale"),
         ((IMAGES / 255**2, MASKS), r"train.npz: values 0..0.0039\d+: divided by 255 twice"),
         ((IMAGES[:0], MASKS[:0]), "train.npz: no images in it"),
+        ((IMAGES.astype(complex), MASKS), "train.npz: images hold real numbers, found complex128"),
+        ((IMAGES.astype("M8[s]"), MASKS), "train.npz: images hold real numbers, found datetime64"),
         ((np.array([{}]), MASKS), "train.npz: not a readable .npz"),
     ],
 )  # fmt: skip

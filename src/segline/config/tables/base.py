@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -43,3 +51,17 @@ class Table(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false for 1 and 0, and text with a NUL, which no file or name has."""
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        several = value if isinstance(value, list | tuple) else [value]
+        if get_origin(wanted) is dict and isinstance(value, dict):
+            several = list(value.values())
+        if wanted is not bool and any(isinstance(each, bool) for each in several):
+            raise ValueError("expected no true or false here")
+        if any(isinstance(each, str) and "\0" in each for each in several):
+            raise ValueError("expected no NUL in a text")
+        return value

@@ -189,6 +189,8 @@ def _chosen(images: np.ndarray, path: Path, choice: Choice) -> np.ndarray:
 
 
 def _check_images(images: np.ndarray, path: Path, choice: Choice) -> None:
+    if images.dtype.kind not in "buif":
+        raise UserError(f"{path}: images hold real numbers, found {images.dtype}; convert them")
     known = (choice.bands,) if choice.bands else CHANNELS
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in known):
         raise UserError(
