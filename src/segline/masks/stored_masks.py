@@ -19,7 +19,7 @@ def read_mask(mask: np.ndarray, classes: Classes, *, full: float = 0) -> NDArray
 
     Understood are, with K classes:
 
-    - (H, W) or (H, W, 1): class indices 0..K-1; for K = 2 also 0 and one of `FULL_SCALES`, or 0..1 in floats,
+    - (H, W) or (H, W, 1): class indices 0..K-1; for K = 2 also 0 and a whole scale, or 0..1 in floats,
       where up to `SOFT_SHARE` of the pixels may lie between the ends and are cut at one half; grey
       levels listed in `classes.colours`. `full` is the object's value in other masks of the set.
     - (H, W, 3) uint8 with equal channels: the same, drawn in grey.
