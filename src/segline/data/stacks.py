@@ -156,7 +156,7 @@ def _stack(series: tifffile.TiffPageSeries, choice: Choice) -> Stack:
 
 
 def _ends_in_channels(series: tifffile.TiffPageSeries) -> bool:
-    """Whether the pages are the rows of one picture, as tifffile stores (H, W, C) unless told of colours."""
+    """Whether the pages are rows of one picture: tifffile stores (H, W, C) so unless told of colours."""
     if series.kind != "shaped" or series.axes != "QYX":
         return False
     n_rows, n_columns, n_channels = series.shape

@@ -15,6 +15,7 @@ from segline.config.tables.dialect import Dialect
 from segline.data.tables import described, read_images, shapes
 from segline.metrics import instances as metrics
 from segline.metrics import objectives
+from segline.results.messages import say
 from segline.submission import classes
 from segline.submission import scored as in_dialect
 
@@ -64,11 +65,11 @@ def _show_metric(submission: Path, result: dict[str, Any]) -> None:
     name = result["metric"]
     metric = objectives.OF_OBJECTS.get(name) or objectives.OF_MASKS[name]
     mean, empty = (_figure(result[key]) for key in ("mean", "empty_mean"))
-    console.print(f"{submission}: {metric.title} {mean} on {result['n_images']} images")
+    say(f"{submission}: {metric.title} {mean} on {result['n_images']} images")
     if len(result.get("per_class", {})) > 1:
         parts = (f"{name} {_figure(value)}" for name, value in result["per_class"].items())
         console.print("  " + ", ".join(parts))
-    console.print(f"  without any mask it would be {empty}")
+    say(f"  without any mask it would be {empty}")
 
 
 def _figure(value: float | None) -> str:
@@ -80,7 +81,7 @@ def _show(submission: Path, result: dict[str, Any]) -> None:
         {"mAP": "mean"} if "dice" not in result or "per_threshold" in result else {}
     )
     shown = ", ".join(f"{name} {result[key]:.4f}" for name, key in figures.items() if key in result)
-    console.print(f"{submission}: {shown} on {result['n_images']} images")
+    say(f"{submission}: {shown} on {result['n_images']} images")
     if "per_threshold" in result:
         pairs = zip(metrics.THRESHOLDS, result["per_threshold"], strict=True)
         console.print("precision by IoU  " + "  ".join(f"{t:.2f}:{p:.3f}" for t, p in pairs))

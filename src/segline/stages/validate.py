@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from segline.base.console import console
 from segline.base.files import read_csv
 from segline.config import stages
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data.tables import described, shapes
 from segline.results.cost import needed
+from segline.results.messages import say
 from segline.submission import classes, dialect, instances, kinds
 
 
@@ -27,10 +27,10 @@ def run(
         needed(sample, run, "make data", trains=False)
     sizes = shapes(read_csv(images, ("image_id", "height", "width"))) if images else None
     if images and (way := described(images)):
-        console.print(f"{submission}: {dialect.checked(submission, sample, way, sizes)}")
+        say(f"{submission}: {dialect.checked(submission, sample, way, sizes)}")
         return
     module = _module(sample, images)
-    console.print(f"{submission}: {module.checked(submission, sample, sizes)}")
+    say(f"{submission}: {module.checked(submission, sample, sizes)}")
 
 
 def _module(sample: Path, images: Path | None) -> Any:

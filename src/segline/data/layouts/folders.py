@@ -103,8 +103,7 @@ class Folders:
             with files.naming(path):
                 full = self._survey.full(path)
                 record.labels = read_mask(pixels, self.classes, full=full)
-            if mask.notes and not record.problems:
-                record.note(*mask.notes[0])
+            record.note_once(mask.notes)
             files.check_shapes(record, record.labels, path)
             faint = self._survey.faint(path)
             if faint:
