@@ -8,15 +8,16 @@ from typing import Any
 from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import write_json
-from segline.config import read
+from segline.config import read, stages
 from segline.config.places import DataFiles
+from segline.config.tables import Data
 from segline.config.tables.built_in import built_in
 from segline.config.tables.dialect import Dialect
 from segline.data.tables import described, read_images, shapes
 from segline.metrics import instances as metrics
 from segline.metrics import objectives
 from segline.results.messages import say
-from segline.submission import classes
+from segline.submission import classes, kinds
 from segline.submission import scored as in_dialect
 
 
@@ -37,8 +38,12 @@ def run(
     """
     way = _named(dialect) if dialect else described(images) if images else None
     if way is None or way.source != "dialect":
-        of_objects = images is not None and DataFiles(images.parent).object_classes.exists()
-        result = classes.scored(submission, solution, of_objects=of_objects)
+        n_classes = _n_object_classes(images)
+        result = (
+            kinds.score(submission, solution, n_classes)
+            if n_classes
+            else classes.scored(submission, solution)
+        )
         _show(submission, result)
     else:
         sizes = shapes(read_images(images)) if images else None
@@ -46,6 +51,12 @@ def run(
         _show_metric(submission, result)
     if json:
         write_json(json, result)
+
+
+def _n_object_classes(images: Path | None) -> int:
+    """How many classes the objects of a set have, 0 if none or not known."""
+    settings = DataFiles(images.parent).settings if images else None
+    return len(stages.read(settings, Data).object_classes) if settings and settings.exists() else 0
 
 
 def _named(name: str) -> Dialect:
