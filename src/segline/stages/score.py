@@ -7,7 +7,7 @@ from typing import Any
 
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import write_json
+from segline.base.files import read_csv, write_json
 from segline.config import read, stages
 from segline.config.places import DataFiles
 from segline.config.tables import Data
@@ -17,7 +17,7 @@ from segline.data.tables import described, read_images, shapes
 from segline.metrics import instances as metrics
 from segline.metrics import objectives
 from segline.results.messages import say
-from segline.submission import classes, kinds
+from segline.submission import classes, ids, kinds, rows
 from segline.submission import scored as in_dialect
 
 
@@ -37,6 +37,9 @@ def run(
     it is the mean Dice, or of objects with classes the mean of their mAP.
     """
     way = _named(dialect) if dialect else described(images) if images else None
+    sample = _sample(solution, images)
+    if sample:
+        _check_spelling(submission, sample, way)
     if way is None or way.source != "dialect":
         n_classes = _n_object_classes(images)
         result = (
@@ -51,6 +54,27 @@ def run(
         _show_metric(submission, result)
     if json:
         write_json(json, result)
+
+
+def _sample(solution: Path, images: Path | None) -> Path | None:
+    """The sample submission beside the images, or else beside the solution."""
+    beside = (DataFiles(path.parent).sample for path in (images, solution) if path)
+    return next((path for path in beside if path.is_file()), None)
+
+
+def _check_spelling(submission: Path, sample: Path, way: Dialect | None) -> None:
+    """Refuse ids that are not spelt as in the sample, as `validate` does."""
+    if way is None or way.source != "dialect":
+        mine, theirs = (
+            list(read_csv(path, ("ImageId",), dtype=str)["ImageId"])
+            for path in (submission, sample)
+        )
+    else:
+        mine, theirs = (
+            [row.written for row in rows.of(rows.read(path), way.submitted, way, path)]
+            for path in (submission, sample)
+        )
+    ids.check_spelling(mine, theirs, submission, sample)
 
 
 def _n_object_classes(images: Path | None) -> int:

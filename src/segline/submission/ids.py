@@ -102,3 +102,14 @@ def as_written(by_image: Mapping[str, T], written: Iterable[str], where: object)
 def respelt(names: Collection[str], wanted: Iterable[str], where: object) -> dict[str, str]:
     """To each name the one of `wanted` that it means; foreign names stay as they are."""
     return {name: name for name in names} | matched(names, wanted, where)
+
+
+def check_spelling(
+    written: Iterable[str], wanted: Iterable[str], path: object, where: object
+) -> None:
+    """Refuse ids that mean an image which `where` spells otherwise; foreign ones are not looked at."""
+    wanted = list(dict.fromkeys(wanted))
+    known = set(wanted)
+    for name, meant in matched(written, wanted, path).items():
+        if name not in known:
+            raise UserError(f"{path}: image {name} is spelt {meant} in {where}; spell it so")
