@@ -166,6 +166,24 @@ def test_a_choice_is_kept_to(data, choice, expected):
     assert not found.whole
 
 
+@pytest.mark.parametrize("n_channels", [2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_channels_at_the_end_of_an_array_are_no_columns_of_pages(n_channels, dtype):
+    numbers = np.stack([GREY // (n + 1) for n in range(n_channels)], axis=-1).astype(dtype)
+    data = tiff(numbers, photometric="minisblack")
+    assert (reader.picture(data, "a", Choice(channels=(1,))).pixels == numbers[..., 1]).all()
+    if n_channels == 2:
+        assert "2 channels, neither grey" in refusal(data)
+    else:
+        assert (reader.picture(data, "a").pixels == numbers).all()
+    if n_channels == 3:
+        assert (reader.mask(data, "a").pixels == numbers).all()
+    else:
+        assert f"{n_channels} channels of 12x17; a TIFF mask has one" in refusal(
+            data, read=reader.mask
+        )
+
+
 @pytest.mark.parametrize(
     ("data", "choice", "message"),
     [

@@ -134,6 +134,23 @@ def test_endings_and_case_are_matched_and_written_back_as_the_sample_has_them(ma
     assert files.read_json(made.root / "score.json")["mean"] == 1
 
 
+def test_score_and_validate_want_the_samples_spelling(made):
+    first, second = (f"{name}.jpg" for name in made.tests)
+    made.sampled(first, second)
+    made.ingest()
+    made.submitted()
+    mine = made.root / "s.csv"
+    files.write_text(mine, mine.read_text().replace(first, made.tests[0]))
+    with pytest.raises(UserError, match=rf"(are|is) missing, first .*{first}"):
+        validate.run(mine, made.run.data.sample, images=made.run.data.images)
+    names = "id,rle_mask" if made.name == "dialect" else "ImageId,EncodedPixels"
+    rows = (f"{name},{CODE},{SIDE},{SIDE},Public" for name in made.tests)
+    files.write_text(made.root / "y.csv", "\n".join((f"{names},Height,Width,Usage", *rows)) + "\n")
+    said = f"s.csv: image {made.tests[0]} is spelt {first} in .*sample_submission.csv; spell it so"
+    with pytest.raises(UserError, match=said):
+        score.run(mine, made.root / "y.csv", images=made.run.data.images)
+
+
 def test_an_id_without_image_is_refused_before_anything_is_replaced(made):
     made.sampled(*made.tests)
     made.ingest()

@@ -210,6 +210,28 @@ def test_a_class_in_a_submission_is_a_number(tmp_path, number):
         kinds.checked(tmp_path / "s.csv", tmp_path / "s.csv")
 
 
+def test_a_class_beyond_the_sets_is_refused_by_validate_and_score(tmp_path, in_process, capsys):
+    run = write(tmp_path, [KINDS] * 4)
+    rows = solved(run)
+    out = tmp_path / "s.csv"
+    table = pd.DataFrame(rows, columns=["ImageId", "ClassId", "EncodedPixels"])
+    files.write_csv(out, table.assign(ClassId=[1, 1, 1, 3]))
+    said = "s.csv: image t: ClassId 3 is none of the set's, 1 to 2; number"
+    for known in ({"images": run.data.images}, {"run": run}):
+        with pytest.raises(UserError, match=said):
+            validate.run(out, run.data.sample, **known)
+    for images in (run.data.images, None):
+        with pytest.raises(UserError, match=said):
+            score.run(out, run.data.solution, images=images)
+    files.write_csv(out, table.assign(ClassId=1))
+    capsys.readouterr()
+    validate.run(out, run.data.sample, run=run)
+    assert capsys.readouterr().out.endswith(": valid; 1 images, 4 instances of 1 class\n")
+    solved(run, [1] * 4)  # a class that no true object has
+    files.write_csv(out, table.assign(ClassId=2))
+    score.run(out, run.data.solution)
+
+
 # --- the whole chain ----------------------------------------------------------------------------
 
 

@@ -93,10 +93,30 @@ def test_a_folder_without_images_is_refused(folder):
         run(folder)
 
 
-def test_a_folder_of_unreadable_images_is_refused(folder):
-    (folder / "in/a.png").write_bytes(b"no image")
-    with pytest.raises(UserError, match="none of its 1 images can be read"):
+def test_a_folder_of_unreadable_images_is_refused_and_leaves_nothing(folder):
+    for name in "ab":
+        (folder / f"in/{name}.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match="in: none of its 2 images can be read"):
         run(folder)
+    assert not (folder / "out").exists()
+
+
+def test_one_unreadable_file_is_said_once_with_its_name(folder, capsys):
+    (folder / "in/a.png").write_bytes(b"no image")
+    made = RunFiles(folder / "data/runs/run")
+    with pytest.raises(UserError, match=r"in/a.png: not a readable image"):
+        segment.run(made, folder / "in/a.png", folder / "out")
+    assert capsys.readouterr().out == ""
+    assert not (folder / "out").exists()
+
+
+def test_a_message_is_one_line_with_the_name_as_it_is(folder, capsys):
+    name = f"{'long' * 40} [b] [red].png"
+    (folder / "in" / name).write_bytes(b"no image")
+    assert run(folder) == segment.LEFT_OUT
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 3
+    assert said[0].startswith(f"left out: {folder}/in/{name}: not a readable image")
 
 
 def test_a_run_without_a_net_says_what_training_costs(folder):

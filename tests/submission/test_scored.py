@@ -47,6 +47,12 @@ def test_objects_by_f2(figures):
     assert (found["metric"], found["empty_mean"], found["n_images"]) == ("f2_iou", 0.5, 2)
 
 
+def test_an_id_is_spelt_as_the_solution_has_it(figures):
+    sent = AIRBUS.replace("b.jpg", "b")
+    with pytest.raises(UserError, match="s.csv: image b is spelt b.jpg in .*y.csv; spell it so"):
+        figures("airbus-ship-detection", sent, AIRBUS_TRUE, dict.fromkeys("ab", (10, 10)))
+
+
 def test_class_rows_where_images_without_defect_have_no_row(figures):
     found = figures("severstal-steel-defect-detection", SEVERSTAL, SEVERSTAL_TRUE)
     assert found["per_image"] == {"a": pytest.approx((4 / 6 + 1 + 0 + 1) / 4), "b": 1}

@@ -107,6 +107,10 @@ def read(data: bytes, name: str, choice: Choice, *, as_stored: bool = False) -> 
         if len(series) > 1:
             return Tiff(_page_of_many(tiff, data, name, choice), oriented)
         stack = _stack(series[0], choice)
+        if as_stored and _ends_in_channels(series[0]) and stack.n_channels != 3:
+            raise UserError(
+                f"{name}: {stack}; a TIFF mask has one channel, or three of a colour; save it as .npy"
+            )
         if as_stored and stack.n_pages == 1:
             choice = Choice()  # one mask for the chosen page of a stack of images
         check(stack, name, choice, of_mask=as_stored)
@@ -143,10 +147,20 @@ def without_orientation(data: bytes) -> tuple[bytes, bool]:
 
 def _stack(series: tifffile.TiffPageSeries, choice: Choice) -> Stack:
     axes, shape = series.axes, tuple(series.shape)
+    if _ends_in_channels(series):
+        axes = "YXS"
     channels = next((axes.index(letter) for letter in CHANNEL_AXES if letter in axes), None)
     if channels is None and choice.channels and choice.page is None:
         channels = next((axes.index(letter) for letter in UNKNOWN_AXES if letter in axes), None)
     return Stack(axes, shape, channels)
+
+
+def _ends_in_channels(series: tifffile.TiffPageSeries) -> bool:
+    """Whether the pages are rows of one picture: tifffile stores (H, W, C) so unless told of colours."""
+    if series.kind != "shaped" or series.axes != "QYX":
+        return False
+    n_rows, n_columns, n_channels = series.shape
+    return n_channels in (2, 3, 4) and min(n_rows, n_columns) > n_channels
 
 
 def _is_plain(series: tifffile.TiffPageSeries) -> bool:

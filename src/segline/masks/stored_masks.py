@@ -10,6 +10,7 @@ from segline.masks.colours import as_numbers, from_colours, is_grey
 
 SOFT_SHARE = 0.1  # of a mask's pixels may lie between its two ends (smooth edges, JPEG)
 HARD = 1 / 16  # of the span from an end that still counts as the end
+FULL_SCALES = (255, 1023, 4095, 16383, 65535)  # of 8, 10, 12, 14 and 16 bits
 SUM_TOLERANCE = 0.02  # channels of one pixel sum to one within this
 
 
@@ -18,7 +19,7 @@ def read_mask(mask: np.ndarray, classes: Classes, *, full: float = 0) -> NDArray
 
     Understood are, with K classes:
 
-    - (H, W) or (H, W, 1): class indices 0..K-1; for K = 2 also 0/255 and 0/65535, or 0..1 in floats,
+    - (H, W) or (H, W, 1): class indices 0..K-1; for K = 2 also 0 and a whole scale, or 0..1 in floats,
       where up to `SOFT_SHARE` of the pixels may lie between the ends and are cut at one half; grey
       levels listed in `classes.colours`. `full` is the object's value in other masks of the set.
     - (H, W, 3) uint8 with equal channels: the same, drawn in grey.
@@ -132,7 +133,7 @@ def _refuse_void(mask: np.ndarray) -> None:
 def _unit(mask: np.ndarray, full: float = 0) -> NDArray[np.float32]:
     """Values in 0..1, whichever of 0..1, 0..255 and 0..65535 they, or the whole set, were stored in."""
     low, high = mask.min(initial=0), mask.max(initial=0)
-    scale = _scale(max(float(high), full))
+    scale = scale_of(max(float(high), full))
     if low < 0 or not scale:
         raise ValueError(
             f"values {low:g}..{high:g} are neither 0..1 nor 0..255; save it as 0 and 1, or name every "
@@ -141,10 +142,12 @@ def _unit(mask: np.ndarray, full: float = 0) -> NDArray[np.float32]:
     return mask.astype(np.float32) / np.float32(scale)
 
 
-def _scale(high: float) -> int:
+def scale_of(high: float) -> int:
     """The value of a whole object in masks that reach `high`; 0 if that tells nothing."""
     if high <= 1:
         return 1
+    if high in FULL_SCALES:
+        return int(high)
     return next((full for full in (255, 65535) if full / 2 < high <= full), 0)
 
 

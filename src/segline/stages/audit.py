@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import read_labels, write_csv, write_image
 from segline.base.workers import pooled
@@ -16,6 +15,7 @@ from segline.objects import decoders, maps, out_of_fold
 from segline.objects.decoders import ObjectDecoder
 from segline.results import figures, label_audit
 from segline.results.gallery import pictures
+from segline.results.messages import say
 from segline.results.scores import read_scored
 
 SHOWN = 16
@@ -44,7 +44,7 @@ def run(run: RunFiles) -> None:
         for image in _worst(table).itertuples(index=False)
     ]
     write_image(run.folder / "audit.png", figures.sheet(rows))
-    console.print(
+    say(
         f"{listed}: {len(suspects)} of {len(table)} images; leave them out of training with "
         f'set="train.skip={listed}"'
     )

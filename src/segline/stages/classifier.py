@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import write_text
 from segline.config import claims, stages
@@ -13,6 +12,7 @@ from segline.data import identity
 from segline.data.tables import read_folds, read_images
 from segline.nets import model_file, predict
 from segline.nets.fit_classifier import class_counts, examples, fit_classifier
+from segline.results.messages import say
 from segline.samples.fold import fitted_on
 
 
@@ -37,4 +37,4 @@ def run(run: RunFiles, fold: int) -> None:
     model_file.write(files.classifier, model)
     names = settings.task.classes
     shown = ", ".join(f"{name} {n}" for name, n in zip(names, counts, strict=True))
-    console.print(f"wrote {files.classifier}: trained on {shown}; accuracy there {accuracy:.3f}")
+    say(f"wrote {files.classifier}: trained on {shown}; accuracy there {accuracy:.3f}")

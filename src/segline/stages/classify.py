@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from segline.base.console import console
 from segline.base.files import read_image
 from segline.config import claims
 from segline.config.places import RunFiles, Split
 from segline.data.tables import read_images
 from segline.nets import predict
 from segline.objects import maps, out_of_fold, thresholds
+from segline.results.messages import say
 
 
 @claims.makes(lambda run, fold, split: run.fold(fold).class_maps(split))
@@ -41,4 +41,4 @@ def run(run: RunFiles, fold: int, split: Split) -> None:
             yield image_id, classifier(image, maps.read(source, image_id), cut)
 
     maps.write(out, classified())
-    console.print(f"wrote {out}")
+    say(f"wrote {out}")

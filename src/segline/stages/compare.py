@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.config.places import RunFiles
 from segline.metrics.intervals import paired_bootstrap
 from segline.results.cost import needed
+from segline.results.messages import say
 from segline.results.scores import MEASURES, paired
 
 
@@ -19,10 +19,10 @@ def run(run: RunFiles, base: RunFiles) -> None:
         runs = sorted(path.parent.name for path in base.folder.parent.glob("*/scores.csv"))
         raise UserError(f"{base.scores}: not there; scored runs here: {', '.join(runs) or 'none'}")
     score, both = paired(base.scores, run.scores)
-    console.print(f"{run.name} against {base.name}, {MEASURES[score]}, paired over images")
+    say(f"{run.name} against {base.name}, {MEASURES[score]}, paired over images")
     for name, part in [("all", both), *both.groupby("modality")]:
         if part["group"].nunique() > 1:
-            console.print(f"  {name:<14} {_words(part)}")
+            say(f"  {name:<14} {_words(part)}")
 
 
 def _words(part: pd.DataFrame) -> str:

@@ -38,6 +38,7 @@ from segline.data.layouts import (
     open_semantic,
 )
 from segline.masks.classes import Classes, of_data
+from segline.results.messages import say
 
 
 def _is_fresh(run: RunFiles) -> bool:
@@ -57,7 +58,7 @@ def run(run: RunFiles) -> None:
     settings = stages.read(run.data.settings, Data)
     changes = raw_files.changes(raw, run.data, settings)
     if changes:
-        console.print(f"{run.data.folder} is made again: {changes}")
+        say(f"{run.data.folder} is made again: {changes}")
     origin = raw_files.origin(raw, run.data, settings)  # what changes meanwhile is read again
 
     def remember() -> None:
@@ -101,7 +102,7 @@ def ingest(
     shown = _summary(found, images, opened, classes, settings)
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
-        console.print(f"each problem: {data.problems}")
+        say(f"each problem: {data.problems}")
     _write_kinds(found, data, settings)
     files.remove(data.faults)
     files.write_json(data.summary, shown, seal=maker(data.summary))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from segline.base.console import console
 from segline.base.files import read_image, write_csv, write_image
 from segline.config.places import RunFiles
 from segline.data.tables import read_images
 from segline.masks import watershed
 from segline.objects import decoders, maps
 from segline.results import figures
+from segline.results.messages import say
 from segline.results.scores import read_cv
 from segline.submission import instances as csv
 
@@ -26,14 +26,10 @@ def run(run: RunFiles, submission: Path) -> None:
     ours, plain = (csv.score(path, run.data.solution) for path in (submission, baseline))
     summary = read_cv(run.cv)
     _draw(run, test, ours["per_image"], out)
-    console.print(
-        f"cross-validated mAP          {summary['mean']:.4f} ± {summary['standard_error']:.3f}"
-    )
-    console.print(f"submission on the solution   {ours['mean']:.4f}")
-    console.print(
-        f"  the same maps, thresholded {plain['mean']:.4f} (plain 0.5 + connected components)"
-    )
-    console.print(f"submission {submission}\npicture    {out}", soft_wrap=True)
+    say(f"cross-validated mAP          {summary['mean']:.4f} ± {summary['standard_error']:.3f}")
+    say(f"submission on the solution   {ours['mean']:.4f}")
+    say(f"  the same maps, thresholded {plain['mean']:.4f} (plain 0.5 + connected components)")
+    say(f"submission {submission}\npicture    {out}")
 
 
 def _plain_rows(ids: Sequence[str], map_paths: Sequence[Path]) -> pd.DataFrame:

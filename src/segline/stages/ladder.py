@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segline.base.console import console
 from segline.base.files import read_json, write_json, write_text
 from segline.results import ladder
+from segline.results.messages import say
 
 
 def run(
@@ -37,4 +37,4 @@ def run(
             rows[step.name] = row
     write_json(out / "ladder.json", rows)
     write_text(out / "ladder.md", ladder.markdown(found, rows) + "\n")
-    console.print(f"{out / 'ladder.md'}: {len(rows)} of {len(found)} steps measured")
+    say(f"{out / 'ladder.md'}: {len(rows)} of {len(found)} steps measured")

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import write_csv, write_image
 from segline.config.places import RunFiles
@@ -16,6 +15,7 @@ from segline.data.tables import read_folds, read_images
 from segline.nets import schedules
 from segline.nets.rate_search import range_test
 from segline.results import figures
+from segline.results.messages import say
 from segline.samples.fold import samplers
 
 COLUMNS = ["learning_rate", "loss", "smoothed_loss"]
@@ -58,7 +58,7 @@ def write_report(rates: np.ndarray, losses: list[float], current: float, out: Pa
         out / "lr.png", figures.curve(finite, x="learning_rate", y=COLUMNS[1:], marks=marks)
     )
     end = "" if len(losses) == len(rates) else f"; diverged at {seen[-1]:.1e}"
-    console.print(
+    say(
         f"suggested train.learning_rate {steepest:.1e} (steepest descent of the smoothed loss; a tenth "
         f"of the rate with the least loss: {tenth:.1e}), config has {current:.1e}{end}\n"
         f"wrote {out / 'lr.csv'} and {out / 'lr.png'}"

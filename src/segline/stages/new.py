@@ -18,6 +18,7 @@ from segline.data import raw_files
 from segline.data.look.at import at
 from segline.data.look.guess import Guess
 from segline.results import first_config
+from segline.results.messages import say
 
 CONFIGS, ROOT = Path("configs"), Path("data")
 
@@ -37,9 +38,9 @@ def run(name: str, raw: Path, configs: Path = CONFIGS, root: Path = ROOT) -> Non
         written.write_text(text, encoding="utf-8", errors="backslashreplace")
         _read_back(written, path)
     raw_files.remember(root, Data(dataset=name), raw)
-    console.print(f"wrote {path}; read it: each comment is a guess and why")
-    console.print(f"next: make data config={name}       # reads and checks every file")
-    console.print(f"      make submit config={name}     # trains, then submissions/{name}.csv")
+    say(f"wrote {path}; read it: each comment is a guess and why")
+    say(f"next: make data config={name}       # reads and checks every file")
+    say(f"      make submit config={name}     # trains, then submissions/{name}.csv")
 
 
 def _guessed(name: str, raw: Path) -> tuple[Guess, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline.base.checksums import sha256
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import read_bytes, read_json, write_bytes, write_text
 from segline.config import stages
@@ -14,6 +13,7 @@ from segline.config.read import lineage
 from segline.config.stages import TrainedStage
 from segline.config.tables import Predict
 from segline.nets import model_file, weights_file
+from segline.results.messages import say
 from segline.results.model_card import model_card
 
 LIMIT_MB = 30
@@ -51,7 +51,7 @@ def run(run: RunFiles, config: Path, out: Path) -> None:
         sums=sums,
     )
     write_text(shipped.card, card)
-    console.print(f"wrote {out}: {len(folds)} folds, {size:.1f} MiB")
+    say(f"wrote {out}: {len(folds)} folds, {size:.1f} MiB")
 
 
 def _packed(fold: FoldFiles, shipped: ShippedFiles) -> Path:

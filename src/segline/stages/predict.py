@@ -21,6 +21,7 @@ from segline.data.tables import data_hash, read_folds, read_images
 from segline.nets import predict
 from segline.objects import maps
 from segline.results import reuse
+from segline.results.messages import say
 
 
 @claims.makes(lambda run, fold, split: run.fold(fold).maps(split))
@@ -34,7 +35,7 @@ def run(run: RunFiles, fold: int, split: Split) -> None:
     files, out, origin = run.fold(fold), run.fold(fold).maps(split), _origin(run, fold, split)
     if out.exists() and maps.origin(out) == origin:
         out.touch()  # newer than what it was made from, of which only the time has changed
-        console.print(f"{out} is of this net, these settings and images")
+        say(f"{out} is of this net, these settings and images")
         return
     if _taken_from_another_run(run, fold, split, origin):
         return
@@ -45,7 +46,7 @@ def run(run: RunFiles, fold: int, split: Split) -> None:
         train = read_folds(table, run.data.folds)
         rows = train[(train["fold"] == fold) | train["modality"].isin(net.unseen)]
     maps.write(out, _predicted(net, rows, run.settings(Predict)), origin)
-    console.print(f"wrote {out} ({len(rows)} images)")
+    say(f"wrote {out} ({len(rows)} images)")
 
 
 def _origin(run: RunFiles, fold: int, split: Split) -> maps.Origin:
@@ -67,9 +68,9 @@ def _taken_from_another_run(run: RunFiles, fold: int, split: Split, origin: maps
                 continue
             copy(made, ours.maps(split))
         except UserError as damage:
-            console.print(f"not copied: {damage}")
+            say(f"not copied: {damage}")
             continue
-        console.print(f"{ours.maps(split)}: the same model and settings as {made}, copied")
+        say(f"{ours.maps(split)}: the same model and settings as {made}, copied")
         return True
     return False
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from segline.base.console import console
 from segline.base.files import write_image
 from segline.config.places import RunFiles
 from segline.config.stages import TrainStage
 from segline.data.tables import read_folds, read_images
 from segline.results import figures
+from segline.results.messages import say
 from segline.samples.fold import samplers
 from segline.samples.sampler import Sample
 
@@ -26,7 +26,7 @@ def run(run: RunFiles, fold: int = 0, n_samples: int = 12) -> None:
     cells = [_cell(index, sample, brightest) for index, sample in enumerate(samples)]
     out = run.folder / "preview.png"
     write_image(out, figures.sheet([cells[i : i + 2] for i in range(0, len(cells), 2)]))
-    console.print(f"wrote {out} ({n_samples} samples: image, target, weight)")
+    say(f"wrote {out} ({n_samples} samples: image, target, weight)")
 
 
 def _cell(index: int, sample: Sample, brightest: float) -> np.ndarray:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from segline.base.console import console
 from segline.base.files import read_csv, read_json, write_text
 from segline.config import claims, stages
 from segline.config.places import RunFiles
@@ -15,6 +14,7 @@ from segline.config.stages import RunStage
 from segline.config.tables import Config, known_keys
 from segline.objects import thresholds
 from segline.results import figures, gallery, run_page
+from segline.results.messages import say
 from segline.results.run_page import Section
 from segline.results.scores import mean_and_error, read_cv
 from segline.tasks import Task
@@ -47,7 +47,7 @@ def run(run: RunFiles) -> None:
         f"fold(s) {', '.join(map(str, summary['folds']))}, whole groups held out."
     )
     write_text(run.report, run_page.page(f"segline: {run.name}", lead, sections))
-    console.print(f"wrote {run.report}")
+    say(f"wrote {run.report}")
 
 
 def _histories(run: RunFiles) -> dict[str, pd.DataFrame]:

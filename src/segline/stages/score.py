@@ -7,15 +7,17 @@ from typing import Any
 
 from segline.base.console import console
 from segline.base.errors import UserError
-from segline.base.files import write_json
-from segline.config import read
+from segline.base.files import read_csv, write_json
+from segline.config import read, stages
 from segline.config.places import DataFiles
+from segline.config.tables import Data
 from segline.config.tables.built_in import built_in
 from segline.config.tables.dialect import Dialect
 from segline.data.tables import described, read_images, shapes
 from segline.metrics import instances as metrics
 from segline.metrics import objectives
-from segline.submission import classes
+from segline.results.messages import say
+from segline.submission import classes, ids, kinds, rows
 from segline.submission import scored as in_dialect
 
 
@@ -35,9 +37,16 @@ def run(
     it is the mean Dice, or of objects with classes the mean of their mAP.
     """
     way = _named(dialect) if dialect else described(images) if images else None
+    sample = _sample(solution, images)
+    if sample:
+        _check_spelling(submission, sample, way)
     if way is None or way.source != "dialect":
-        of_objects = images is not None and DataFiles(images.parent).object_classes.exists()
-        result = classes.scored(submission, solution, of_objects=of_objects)
+        n_classes = _n_object_classes(images)
+        result = (
+            kinds.score(submission, solution, n_classes)
+            if n_classes
+            else classes.scored(submission, solution)
+        )
         _show(submission, result)
     else:
         sizes = shapes(read_images(images)) if images else None
@@ -45,6 +54,33 @@ def run(
         _show_metric(submission, result)
     if json:
         write_json(json, result)
+
+
+def _sample(solution: Path, images: Path | None) -> Path | None:
+    """The sample submission beside the images, or else beside the solution."""
+    beside = (DataFiles(path.parent).sample for path in (images, solution) if path)
+    return next((path for path in beside if path.is_file()), None)
+
+
+def _check_spelling(submission: Path, sample: Path, way: Dialect | None) -> None:
+    """Refuse ids that are not spelt as in the sample, as `validate` does."""
+    if way is None or way.source != "dialect":
+        mine, theirs = (
+            list(read_csv(path, ("ImageId",), dtype=str)["ImageId"])
+            for path in (submission, sample)
+        )
+    else:
+        mine, theirs = (
+            [row.written for row in rows.of(rows.read(path), way.submitted, way, path)]
+            for path in (submission, sample)
+        )
+    ids.check_spelling(mine, theirs, submission, sample)
+
+
+def _n_object_classes(images: Path | None) -> int:
+    """How many classes the objects of a set have, 0 if none or not known."""
+    settings = DataFiles(images.parent).settings if images else None
+    return len(stages.read(settings, Data).object_classes) if settings and settings.exists() else 0
 
 
 def _named(name: str) -> Dialect:
@@ -64,11 +100,11 @@ def _show_metric(submission: Path, result: dict[str, Any]) -> None:
     name = result["metric"]
     metric = objectives.OF_OBJECTS.get(name) or objectives.OF_MASKS[name]
     mean, empty = (_figure(result[key]) for key in ("mean", "empty_mean"))
-    console.print(f"{submission}: {metric.title} {mean} on {result['n_images']} images")
+    say(f"{submission}: {metric.title} {mean} on {result['n_images']} images")
     if len(result.get("per_class", {})) > 1:
         parts = (f"{name} {_figure(value)}" for name, value in result["per_class"].items())
         console.print("  " + ", ".join(parts))
-    console.print(f"  without any mask it would be {empty}")
+    say(f"  without any mask it would be {empty}")
 
 
 def _figure(value: float | None) -> str:
@@ -80,7 +116,7 @@ def _show(submission: Path, result: dict[str, Any]) -> None:
         {"mAP": "mean"} if "dice" not in result or "per_threshold" in result else {}
     )
     shown = ", ".join(f"{name} {result[key]:.4f}" for name, key in figures.items() if key in result)
-    console.print(f"{submission}: {shown} on {result['n_images']} images")
+    say(f"{submission}: {shown} on {result['n_images']} images")
     if "per_threshold" in result:
         pairs = zip(metrics.THRESHOLDS, result["per_threshold"], strict=True)
         console.print("precision by IoU  " + "  ".join(f"{t:.2f}:{p:.3f}" for t, p in pairs))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import read_json, read_labels
 from segline.base.workers import pooled
@@ -22,6 +21,7 @@ from segline.objects import judge as judges
 from segline.objects.decoders import ObjectDecoder
 from segline.objects.forest import Forest
 from segline.objects.judge import Judge
+from segline.results.messages import say
 
 
 @claims.makes(lambda run: run.second)
@@ -61,7 +61,7 @@ def run(run: RunFiles) -> None:
         {name: decoder._replace(cutoff=chosen[name]) for name, decoder in judged.items()},
     )
     n_objects = sum(len(shares) for views in examples for _, shares in views)
-    console.print(f"second stage on {n_objects} objects; cutoffs {chosen}")
+    say(f"second stage on {n_objects} objects; cutoffs {chosen}")
 
 
 Example = tuple[pd.DataFrame, np.ndarray]  # features (n, ...) and shares of thresholds passed (n,)

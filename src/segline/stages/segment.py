@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -10,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from segline import tasks
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import labels_suffix, write_csv, write_image, write_labels, write_text
 from segline.config import claims
@@ -22,6 +22,7 @@ from segline.data import levels, pictures, reader
 from segline.data.reader import Choice
 from segline.results import figures
 from segline.results.cost import training_left
+from segline.results.messages import say
 from segline.tasks.segmenter import Segmenter, of_run
 
 # Columns of the table where objects have classes.
@@ -62,16 +63,17 @@ def run(
             f"shipped one: config=best pretrained=1"
         )
     for path in found.others:
-        console.print(f"not read: {path}: no image of a known format")
+        say(f"not read: {path}: no image of a known format")
     for path in found.foreign:
-        console.print(f"left out: {path}: needs another program; export it as TIFF or PNG")
+        say(f"left out: {path}: needs another program; export it as TIFF or PNG")
     place = _out(run, images, out)
+    made: set[str] = set()
     if out is not None:
-        _refuse_overwriting(out, found.images, tasks.of(run.settings(TuneStage).task).listed)
-    n_done = segment(of_run(run), found.images, place, choice)
+        made = _new_names(out, found.images, tasks.of(run.settings(TuneStage).task).listed)
+    n_done = segment(of_run(run), found.images, place, choice, made=made)
     n_images = len(found.images) + len(found.foreign)
     if n_done < n_images:
-        console.print(f"{n_images - n_done} of {n_images} images were left out, named above")
+        say(f"{n_images - n_done} of {n_images} images were left out, named above")
     return LEFT_OUT if n_done < n_images else 0
 
 
@@ -94,10 +96,15 @@ def _out(run: RunFiles, images: Path, out: Path | None) -> Path:
     return place
 
 
-def _refuse_overwriting(out: Path, paths: list[Path], table: str) -> None:
-    """Refuse a folder in which results would replace what `segment` has not made there, by their names."""
+def _ours(out: Path) -> set[str]:
+    """Names of the files that `segment` has made in a folder."""
     mark = out / SEGMENTED_MARK
-    ours = set(mark.read_text().splitlines()) if mark.exists() else set()
+    return set(mark.read_text().splitlines()) if mark.exists() else set()
+
+
+def _new_names(out: Path, paths: list[Path], table: str) -> set[str]:
+    """Names of what `segment` may make in a folder; UserError if that would replace a file of others."""
+    ours = _ours(out)
     made = {name + ending for name in pictures.names(paths, out) for ending in pictures.MADE}
     made.add(table)
     foreign = sorted(name for name in made - ours if (out / name).exists())
@@ -106,15 +113,21 @@ def _refuse_overwriting(out: Path, paths: list[Path], table: str) -> None:
             f"{out / foreign[0]}: there already, and not made by segment; give another folder as out=DIR "
             f"or move that file away"
         )
-    write_text(mark, "".join(f"{name}\n" for name in sorted(made | ours)))
+    return made
 
 
 def segment(
-    segmenter: Segmenter, paths: list[Path], out: Path, choice: Choice | None = None
+    segmenter: Segmenter,
+    paths: list[Path],
+    out: Path,
+    choice: Choice | None = None,
+    *,
+    made: Collection[str] = (),
 ) -> int:
     """Write labels, outlines and the table of the images at `paths`; how many could be read.
 
-    UserError if none can be, or if other channels are chosen than the nets take.
+    `made` are names that `out` is marked with before anything is written there. UserError if no image can
+    be read, or if other channels are chosen than the nets take.
     """
     _check_channels(choice, segmenter)
     rows: list[dict[str, Any]] = []
@@ -123,10 +136,15 @@ def segment(
         try:
             image, notes = reader.rgb8(path, choice)
         except UserError as error:
-            console.print(f"left out: {error}")
+            if len(paths) == 1:
+                raise
+            say(f"left out: {error}")
             continue
+        if made and not n_done:
+            names = sorted({*made, *_ours(out)})
+            write_text(out / SEGMENTED_MARK, "".join(f"{each}\n" for each in names))
         for kind, detail in notes:
-            console.print(f"{path}: {kind}: {detail}")
+            say(f"{path}: {kind}: {detail}")
         labels, found = _segmented(path, image, segmenter)
         write_labels(out / f"{name}{labels_suffix(int(labels.max()))}", labels)
         outlines = figures.outlined(levels.visible(figures.rgb(image)), None, labels, zoom=1)
@@ -138,7 +156,7 @@ def segment(
     table = pd.DataFrame(rows, columns=OF_OBJECT if segmenter.object_classes else None)
     write_csv(out / segmenter.task.listed, table)
     shown = ", ".join(f"{name} {total}" for name, total in _totals(table, segmenter).items())
-    console.print(f"{out}: {n_done} images, {shown}")
+    say(f"{out}: {n_done} images, {shown}")
     return n_done
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from segline import tasks
-from segline.base.console import console
 from segline.base.files import read_csv, read_json, replacing, write_json
 from segline.config import claims
 from segline.config.places import RunFiles
@@ -20,6 +19,7 @@ from segline.data.tables import data_hash, read_images, shapes
 from segline.masks.classes import of_data
 from segline.objects import maps
 from segline.objects.decoders import ObjectDecoder
+from segline.results.messages import say
 from segline.results.scores import read_cv
 from segline.submission import dialect, ids
 from segline.submission import instances as submission
@@ -53,11 +53,11 @@ def run(run: RunFiles, out: Path) -> None:
             else task.checked(written, sample, sizes)
         )
         write_json(out.with_suffix(".json"), read_cv(run.cv))
-    console.print(f"wrote {out}: {valid}")
+    say(f"wrote {out}: {valid}")
     of = read_json(run.cv).get("data_hash")
     if of and of != data_hash(run.data):
         here = data_hash(run.data)
-        console.print(f"the figures beside it are of other data (data hash {of}, here {here})")
+        say(f"the figures beside it are of other data (data hash {of}, here {here})")
 
 
 def _found(image_id: str, decoder: Any, probs: np.ndarray) -> dialect.Found:

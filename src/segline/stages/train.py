@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline.base.checksums import sha256
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import copy, read_json
 from segline.config import claims, places, stages
@@ -18,6 +17,7 @@ from segline.data.tables import data_hash, read_folds, read_images, with_extra
 from segline.nets import checkpoint, compiled
 from segline.nets.fit import Fold, chosen_precision, fit
 from segline.results import reuse
+from segline.results.messages import say
 from segline.results.provenance import write_provenance
 from segline.samples import streams
 from segline.samples.fold import samplers
@@ -81,7 +81,7 @@ def _is_trained(
     if not same or made.start != start:
         return False
     files.model.touch()  # newer than what it was made from, of which only the time has changed
-    console.print(f"{files.model} is trained with these settings on this data")
+    say(f"{files.model} is trained with these settings on this data")
     return True
 
 
@@ -125,8 +125,8 @@ def _taken_from_another_run(run: RunFiles, fold: int, wanted: Identity, start: s
             copy(theirs.trained_on, ours.trained_on)
             copy(theirs.model, ours.model)
         except UserError as damage:
-            console.print(f"not copied: {damage}")
+            say(f"not copied: {damage}")
             continue
-        console.print(f"{ours.folder}: the same settings as {theirs.folder}, copied")
+        say(f"{ours.folder}: the same settings as {theirs.folder}, copied")
         return True
     return False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from segline import tasks
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import write_json
 from segline.config import claims
 from segline.config.places import RunFiles, maker
 from segline.config.stages import TuneStage
 from segline.objects import out_of_fold, thresholds
+from segline.results.messages import say
 
 
 @claims.makes(lambda run: run.thresholds)
@@ -29,10 +29,8 @@ def run(run: RunFiles) -> None:
     at_edge = tuned.pop("at_edge", [])
     found = tuned | {"unseen": settings.unseen, "n_images": len(table)}
     write_json(run.thresholds, found, seal=maker(run.thresholds))
-    console.print(f"tuned on {len(table)} out-of-fold images: {task.words(tuned['final'])}")
+    say(f"tuned on {len(table)} out-of-fold images: {task.words(tuned['final'])}")
     for part, choice in tuned["parts"].items():
-        console.print(f"  without {part}: {task.words(choice)}")
+        say(f"  without {part}: {task.words(choice)}")
     for name in at_edge:
-        console.print(
-            f"  the best tune.{name} may lie beyond all that was tried; give a wider grid"
-        )
+        say(f"  the best tune.{name} may lie beyond all that was tried; give a wider grid")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline.base.checksums import check_sums
-from segline.base.console import console
 from segline.base.errors import UserError
 from segline.base.files import write_text
 from segline.config import claims, stages
@@ -13,6 +12,7 @@ from segline.config.places import RunFiles, ShippedFiles, maker
 from segline.config.stages import TrainedStage, TrainStage
 from segline.data import identity
 from segline.nets import model_file, weights_file
+from segline.results.messages import say
 
 
 @claims.makes(lambda run, fold, shipped: run.fold(fold).model)
@@ -30,7 +30,7 @@ def run(run: RunFiles, fold: int, shipped: Path) -> None:
     seen = stages.text(identity.shipped(source.of_run(run.cv)))
     write_text(files.trained_on, seen, seal=maker(files.trained_on))
     model_file.write(files.model, weights_file.read(weights))
-    console.print(f"wrote {files.model} from {weights}")
+    say(f"wrote {files.model} from {weights}")
 
 
 def _refuse_others(settings: TrainedStage, wanted: TrainStage, weights: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from segline.base.console import console
 from segline.config import stages
 from segline.config.places import DataFiles, RunFiles
 from segline.config.tables import Data
 from segline.data.tables import described, read_shapes
 from segline.results.cost import needed
+from segline.results.messages import say
 from segline.submission import classes, dialect, instances, kinds
+
+Checker = Callable[[Path, Path, instances.Shapes | None], str]
 
 
 def run(
@@ -26,19 +29,28 @@ def run(
         needed(sample, run, "make data", trains=False)
     sizes = read_shapes(images) if images else None
     if images and (way := described(images)):
-        console.print(f"{submission}: {dialect.checked(submission, sample, way, sizes)}")
+        say(f"{submission}: {dialect.checked(submission, sample, way, sizes)}")
         return
-    module = _module(sample, images)
-    console.print(f"{submission}: {module.checked(submission, sample, sizes)}")
+    say(f"{submission}: {_checker(sample, images, run)(submission, sample, sizes)}")
 
 
-def _module(sample: Path, images: Path | None) -> Any:
+def _checker(sample: Path, images: Path | None, run: RunFiles | None) -> Checker:
     """What checks a submission: as the set that was made here says, or as the sample looks."""
-    settings = DataFiles(images.parent).settings if images else None
-    if settings and settings.exists():
-        data = stages.read(settings, Data)
-        of_objects = kinds if data.object_classes else instances
-        return of_objects if data.task == "instances" else classes
+    data = _settings(images, run)
+    if data and data.task != "instances":
+        return classes.checked
+    if data and data.object_classes:
+        return partial(kinds.checked, n_classes=len(data.object_classes))
+    if data:
+        return instances.checked
     if kinds.is_sample(sample):
-        return kinds
-    return classes if classes.is_of_classes(sample) else instances
+        return kinds.checked
+    return classes.checked if classes.is_of_classes(sample) else instances.checked
+
+
+def _settings(images: Path | None, run: RunFiles | None) -> Data | None:
+    """Those that the images were read by, else the run's."""
+    path = DataFiles(images.parent).settings if images else None
+    if path and path.exists():
+        return stages.read(path, Data)
+    return run.settings(Data) if run else None

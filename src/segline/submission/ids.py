@@ -108,3 +108,14 @@ def of_submission(names: Collection[str], wanted: Iterable[str], where: object) 
     """`respelt`, but white space around an id is part of it, as where a submission is validated."""
     clean = [name for name in names if name == name.strip()]
     return {name: name for name in names} | matched(clean, wanted, where)
+
+
+def check_spelling(
+    written: Iterable[str], wanted: Iterable[str], path: object, where: object
+) -> None:
+    """Refuse ids that mean an image which `where` spells otherwise; foreign ones are not looked at."""
+    wanted = list(dict.fromkeys(wanted))
+    known = set(wanted)
+    for name, meant in matched(written, wanted, path).items():
+        if name not in known:
+            raise UserError(f"{path}: image {name} is spelt {meant} in {where}; spell it so")

@@ -75,26 +75,48 @@ def is_sample(path: Path) -> bool:
     return "ClassId" in rows and bool(filled and rows["ImageId"].is_unique)
 
 
-def checked(path: Path, sample: Path, shapes: Shapes | None = None) -> str:
+def checked(
+    path: Path, sample: Path, shapes: Shapes | None = None, n_classes: int | None = None
+) -> str:
     """What the submission `path` holds, in words; UserError naming the first fault.
 
-    Objects may not overlap, whatever their classes.
+    Objects may not overlap, whatever their classes. `n_classes` are those of the set, where known.
     """
     found = read(path)
+    if n_classes:
+        _check_classes(path, n_classes)
     said = instances.checked(path, sample, shapes)
-    n_classes = len({kind for _, kinds in found.values() for kind in kinds})
-    return f"{said} of {n_classes} classes"
+    n_found = len({kind for _, kinds in found.values() for kind in kinds})
+    return f"{said} of {n_found} class{'' if n_found == 1 else 'es'}"
 
 
-def score(path: Path, solution: Path) -> dict[str, Any]:
+def _numbers(path: Path) -> list[tuple[str, int]]:
+    """Image and ClassId of every row, also of those without an object."""
+    rows = read_csv(path, COLUMNS, dtype=str)
+    return [(i, int(number)) for i, number in zip(rows["ImageId"], rows["ClassId"], strict=True)]
+
+
+def _check_classes(path: Path, n_classes: int) -> None:
+    """Refuse a ClassId beyond the set's."""
+    for image_id, number in _numbers(path):
+        if number > n_classes:
+            raise UserError(
+                f"{path}: image {image_id}: ClassId {number} is none of the set's, 1 to {n_classes}; "
+                f"number the classes as the set does"
+            )
+
+
+def score(path: Path, solution: Path, n_classes: int | None = None) -> dict[str, Any]:
     """mAP of IoU of a submission by class, and the mean over classes.
 
     A class counts in the images where it is true or found. `per_image` is an image's mean over its classes,
-    1 where it has none. UserError as for `instances.score`.
+    1 where it has none. The set has `n_classes`, or where that is not known as many as the solution names.
+    UserError as for `instances.score`, and for a class beyond.
     """
     truth, ignored = instances.read_solution(solution)
     mine = {name: objects for name, objects in read(path).items() if name not in ignored}
     theirs = read(solution)
+    _check_classes(path, n_classes or max(2, *(number for _, number in _numbers(solution))))
     instances.check_ids(mine, truth, path)
     known = {kind for image_id in truth for kind in theirs[image_id][1]}
     groups = tuple((kind,) for kind in sorted(known | {k for _, ks in mine.values() for k in ks}))

@@ -7,7 +7,7 @@ differ from `size` and no table of images is given, and `Usage`, where rows mark
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +37,7 @@ class Solution:
     shapes: Shapes
     image_ids: tuple[str, ...]
     ignored: frozenset[str]
+    spelt: Mapping[str, str]  # each image's id as it is written there
 
 
 def score(
@@ -51,6 +52,7 @@ def score(
     found = rows.of(rows.read(path), dialect.submitted, dialect, path)
     found = [row for row in found if row.image_id not in solution.ignored]
     solution = _with_unlisted(solution, found, dialect)
+    _check_spelling(found, solution, dialect, path)
     _check_keys(found, solution, dialect, path)
     if dialect.rows == "object":
         return _objects(path, found, solution, dialect)
@@ -80,7 +82,8 @@ def read_solution(path: Path, dialect: Dialect, shapes: Shapes | None = None) ->
         masks += (rows.apart(row.text, dialect) if joined else [row.text]) if row.text else []
     image_ids = tuple(dict.fromkeys(row.image_id for row in listed))
     sizes = _sizes(path, texts, coding, given, dialect)
-    return Solution(path, texts, coding, sizes, image_ids, frozenset(ignored))
+    spelt = {row.image_id: row.written for row in listed}
+    return Solution(path, texts, coding, sizes, image_ids, frozenset(ignored), spelt)
 
 
 def _given_sizes(table: pd.DataFrame, listed: Sequence[Row], path: Path) -> dict:
@@ -129,14 +132,21 @@ def _with_unlisted(solution: Solution, found: Sequence[Row], dialect: Dialect) -
     usual = next(iter(sizes)) if len(sizes) == 1 else None
     absent = dict.fromkeys(row.image_id for row in found if row.image_id not in solution.image_ids)
     more = {i: shape for i in absent if (shape := solution.shapes.get(i, usual))}
-    return Solution(
-        solution.path,
-        solution.texts,
-        solution.coding,
-        {**solution.shapes, **more},
-        (*solution.image_ids, *more),
-        solution.ignored,
+    return replace(
+        solution,
+        shapes={**solution.shapes, **more},
+        image_ids=(*solution.image_ids, *more),
     )
+
+
+def _check_spelling(found: Sequence[Row], solution: Solution, dialect: Dialect, path: Path) -> None:
+    """Refuse an id that is written neither as in the solution nor as the dialect's samples have it."""
+    for row in found:
+        spelt = solution.spelt.get(row.image_id, row.written)
+        if row.written not in (spelt, row.image_id + dialect.ending if dialect.ending else spelt):
+            raise UserError(
+                f"{path}: image {row.written} is spelt {spelt} in {solution.path}; spell it so"
+            )
 
 
 def _check_keys(found: Sequence[Row], solution: Solution, dialect: Dialect, path: Path) -> None:

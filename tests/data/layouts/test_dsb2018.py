@@ -150,7 +150,10 @@ def test_broken_files_are_listed(raw):
     write(raw, "stage1_train/a/masks/3.png", b"no image")
     write(raw, "stage1_train/a/masks/4.png", mask(np.ones((3, 3), bool)))
     details = [p.detail for p in load(raw).problems if p.kind == "mask unreadable"]
-    assert details == ["3.png: not a readable image", "4.png: 3x3, the image is 6x8"]
+    assert details == [
+        "a/masks/3.png: not a readable image",
+        "a/masks/4.png: 3x3, the image is 6x8",
+    ]
     write(raw, "stage1_train/a/images/a.png", b"no image")
     record = load(raw)
     assert record.image is None
@@ -284,6 +287,29 @@ def test_a_turned_image_lies_as_its_mask_and_loses_the_tag(raw):
     assert (record.image == IMAGE).all()
     assert "orientation tag ignored" in kinds(record)
     assert Image.open(io.BytesIO(record.data)).getexif().get(274) is None
+
+
+def test_a_tag_of_masks_alone_is_said_once(raw):
+    exif = Image.Exif()
+    exif[274] = 6
+    for number, inside in enumerate((SQUARE, CORNER), 1):
+        out = io.BytesIO()
+        Image.fromarray(inside.astype(np.uint8) * 255).save(out, "PNG", exif=exif)
+        write(raw, f"stage1_train/a/masks/{number}.png", out.getvalue())
+    record = load(raw)
+    assert kinds(record).count("orientation tag ignored") == 1
+    assert (record.labels > 0).sum() == (SQUARE | CORNER).sum()
+
+
+def test_an_array_among_the_masks_is_named_with_what_to_do(raw):
+    out = io.BytesIO()
+    np.save(out, SQUARE)
+    write(raw, "stage1_train/a/masks/3.npy", out.getvalue())
+    (raw / LABELS).unlink()
+    (fault,) = [problem for problem in load(raw).problems if isinstance(problem, Fault)]
+    assert fault.detail == (
+        "a/masks/3.npy: a NumPy array; the masks of this layout are image files, so save it as PNG or TIFF"
+    )
 
 
 def zipped(raw, to, rename=str):

@@ -265,6 +265,83 @@ def test_0_and_1_beside_masks_of_0_and_255_is_a_fault_or_noise_of_a_jpeg(raw, su
     assert (labels(raw, TWO, "b") == BINARY).all()
 
 
+def alone_and_others(raw, kind, alone: np.ndarray, others: np.ndarray, classes=TWO):
+    """The record of a mask `alone` beside another, as two files or in one archive."""
+    if kind == "npz":
+        images = np.stack([picture(1), picture(2)])
+        np.savez(raw / "train.npz", images, np.stack([alone, others]))
+        return npz.open_raw(raw, classes).load(Key("train", "train-0000"))
+    for name, mask in (("a", alone), ("b", others)):
+        (raw / f"masks/{name}.png").unlink()
+        if kind == "npy":
+            np.save(raw / f"masks/{name}.npy", mask)
+        else:
+            cv2.imwrite(str(raw / f"masks/{name}.png"), mask)
+    return folders.open_raw(raw, classes).load(Key("train", "a"))
+
+
+@pytest.mark.parametrize("kind", ["png", "npy", "npz"])
+@pytest.mark.parametrize("full", [255, 1023, 4095])
+def test_a_mask_of_0_and_a_whole_scale_is_read_whatever_the_others_reach(raw, kind, full):
+    deep = BINARY.astype(np.uint16)
+    record = alone_and_others(raw, kind, deep * np.uint16(full), deep * np.uint16(65535))
+    assert record.problems == []
+    assert (record.labels == BINARY).all()
+
+
+@pytest.mark.parametrize("kind", ["png", "npy", "npz"])
+@pytest.mark.parametrize(("own", "others"), [(1, 65535), (2, 65535), (128, 65535), (100, 255)])
+def test_a_mask_that_would_be_empty_by_the_scale_of_the_others_is_a_fault(raw, kind, own, others):
+    deep = np.zeros((6, 8), np.uint16)
+    deep[1, 2:4] = 1  # few, so that 100 of 255 are no smooth edges
+    record = alone_and_others(raw, kind, deep * np.uint16(own), deep * np.uint16(others))
+    assert [problem.kind for problem in record.problems] == ["faint mask"]
+    assert isinstance(record.problems[0], Fault)
+    assert f"at most {own} beside masks that reach {others}" in record.problems[0].detail
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_floats_of_0_and_1_beside_floats_of_0_and_255_are_a_fault(raw, kind):
+    record = alone_and_others(raw, kind, np.float32(BINARY), np.float32(BINARY * 255.0))
+    assert [problem.kind for problem in record.problems] == ["faint mask"]
+    assert record.labels is None
+
+
+def test_other_kinds_of_numbers_beside_16_bits(raw):
+    deep = BINARY.astype(np.uint16) * np.uint16(65535)
+    assert isinstance(alone_and_others(raw, "png", BINARY, deep).problems[0], Fault)
+    files.write_image(raw / "masks/a.png", BINARY * 255)
+    assert (labels(raw, TWO) == BINARY).all()
+    (raw / "masks/a.png").unlink()
+    np.save(raw / "masks/a.npy", np.float32(BINARY)[..., None])
+    assert (labels(raw, TWO) == BINARY).all()
+
+
+def test_smooth_edges_below_one_half_are_no_object_and_said(raw):
+    faint = np.zeros((6, 8), np.uint8)
+    faint[1, 2:4] = 40, 100
+    record = alone_and_others(raw, "png", faint, BINARY * 255)
+    assert [problem.kind for problem in record.problems] == ["faint mask"]
+    assert not record.labels.any()
+
+
+def test_a_dark_background_in_colour_is_not_faint(raw):
+    colours = np.array([(10, 10, 10), (0, 0, 255)], np.uint8)
+    record = alone_and_others(raw, "png", colours[BINARY * 0], colours[BINARY])
+    assert record.problems == []
+    assert not record.labels.any()
+
+
+def test_palette_indices_count_beside_masks_of_0_and_255(raw):
+    indices = Image.fromarray(BINARY)
+    indices.putpalette([0, 0, 0, 200, 30, 30])
+    indices.save(raw / "masks/a.png")
+    files.write_image(raw / "masks/b.png", BINARY * 255)
+    record = folders.open_raw(raw, TWO).load(Key("train", "a"))
+    assert record.problems == []
+    assert (record.labels == BINARY).all()
+
+
 @pytest.mark.parametrize("full", [1, 255, 65535])
 def test_masks_of_16_bits_are_on_their_own_scale(raw, full):
     for name in ("a", "b"):

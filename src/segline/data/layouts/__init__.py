@@ -8,7 +8,7 @@ semantic masks `open_raw(raw: Path, classes: Classes, reading: Reading) -> Sourc
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self, runtime_checkable
@@ -82,6 +82,12 @@ class Record:
 
     def note(self, kind: str, detail: str) -> None:
         self.problems.append(Problem(self.key.image_id, kind, detail))
+
+    def note_once(self, notes: Iterable[tuple[str, str]]) -> None:
+        """Note each pair (kind, detail) whose kind is not noted yet, as of many masks of one image."""
+        for kind, detail in notes:
+            if all(problem.kind != kind for problem in self.problems):
+                self.note(kind, detail)
 
     def refuse(self, kind: str, detail: str) -> None:
         """Note a fault; the image cannot be used."""

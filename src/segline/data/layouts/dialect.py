@@ -220,9 +220,10 @@ class Described:
         picture = self._masks[image_id]
         where = self._place.raw / picture.name
         with self._place.file(picture.name) as path:
-            mask = files.read_mask(path, self._choice).pixels
+            mask = files.read_mask(path, self._choice)
+        record.note_once(mask.notes)
         with files.naming(where):
-            found = self._file_labels(mask)
+            found = self._file_labels(mask.pixels)
         files.check_shapes(record, found, where)
         return found
 

@@ -119,21 +119,19 @@ class Dsb2018:
         members = self._members[record.key.split]
         found: dict[str, str] = {}
         for name in sorted(members.masks.get(record.key.image_id, ())):
-            file = Path(name).name
             try:
-                mask = reader.mask(members.read(name), file, self._reading.choice)
-                _check_shape(mask.pixels, shape, file)
+                mask = reader.mask(members.read(name), name, self._reading.choice)
+                _check_shape(mask.pixels, shape, name)
+                codes = object_rows.encoded(
+                    mask.coloured(), name, several=self._reading.label_masks
+                )
             except UnknownFormatError:
-                note("mask unreadable", f"{file}: not a readable image")
+                note("mask unreadable", f"{name}: {_no_image(name)}")
             except UserError as error:
                 note("mask unreadable", str(error))
             else:
-                try:
-                    found |= object_rows.encoded(
-                        mask.coloured(), name, several=self._reading.label_masks
-                    )
-                except UserError as error:
-                    note("mask unreadable", str(error))
+                record.note_once(mask.notes)
+                found |= codes
         return found
 
 
@@ -157,6 +155,12 @@ class Members:
 
     def read(self, name: str) -> bytes:
         return self._place.read(name)
+
+
+def _no_image(name: str) -> str:
+    if name.lower().endswith((".npy", ".npz")):
+        return "a NumPy array; the masks of this layout are image files, so save it as PNG or TIFF"
+    return "not a readable image"
 
 
 def _is_hidden(name: str) -> bool:

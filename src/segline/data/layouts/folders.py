@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segline.data.layouts import READING, Key, Problem, Reading, Record, files
-from segline.data.layouts.survey import FAINT, LOSSY, Survey, plain
+from segline.data.layouts.survey import Survey, plain
 from segline.data.stacks import Choice
 from segline.masks.classes import Classes
 from segline.masks.stored_masks import read_mask
@@ -101,12 +101,12 @@ class Folders:
             mask = files.read_mask(path, self._choice)
             pixels = plain(mask, self.classes, by_colour=self._by_colour)
             with files.naming(path):
-                full = self._survey.full(pixels.dtype)
+                full = self._survey.full(path)
                 record.labels = read_mask(pixels, self.classes, full=full)
-            if mask.notes and not record.problems:
-                record.note(*mask.notes[0])
+            record.note_once(mask.notes)
             files.check_shapes(record, record.labels, path)
-            if self._survey.is_faint(path):
-                say = record.note if path.suffix.lower() in LOSSY else record.refuse
-                say("faint mask", f"{path}: {FAINT}")
+            faint = self._survey.faint(path)
+            if faint:
+                say = record.note if self._survey.may_be_empty(path) else record.refuse
+                say("faint mask", f"{path}: {faint}")
         return record

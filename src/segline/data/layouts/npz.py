@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,12 @@ from segline.base.reading import refusing
 from segline.data import stacks
 from segline.data.layouts import READING, Key, Problem, Reading, Record
 from segline.data.layouts import files as _files
-from segline.data.layouts.survey import FAINT
 from segline.data.levels import Scale, scale_of
 from segline.data.stacks import Choice
 from segline.masks import stored_masks
 from segline.masks.classes import Classes, first_pixel
+from segline.masks.mask_scale import Reach
+from segline.masks.mask_scale import Scale as MaskScale
 
 NAMES = {"images": ("arr_0", "images"), "masks": ("arr_1", "masks")}
 CHANNELS = (1, 3, 4)
@@ -47,7 +49,11 @@ class Archive:
     images: np.ndarray  # (N, H, W) or (N, H, W, C)
     masks: np.ndarray | None  # the same, with other channels; None for a test file
     scale: Scale | None  # None of channels, each of which has its own
-    full: float  # the largest known value of the masks
+    reaches: tuple[Reach | None, ...] = ()  # of the masks, if they have two classes
+
+    @cached_property
+    def mask_scale(self) -> MaskScale:
+        return MaskScale(reach for reach in self.reaches if reach)
 
     @property
     def ids(self) -> list[str]:
@@ -108,14 +114,18 @@ class Npz(Archives):
 
     def _label(self, record: Record, archive: Archive, index: int) -> None:
         super()._label(record, archive, index)
-        assert archive.masks is not None
-        if _is_faint(archive.masks[index], archive, self.classes):
-            record.refuse("faint mask", f"{archive.path}[{index}]: {FAINT}")
+        reach = archive.reaches[index]
+        faint = archive.mask_scale.faint(reach) if reach else ""
+        if reach and faint:
+            say = record.note if archive.mask_scale.is_soft(reach) else record.refuse
+            say("faint mask", f"{archive.path}[{index}]: {faint}")
 
     def labels(self, archive: Archive, index: int) -> np.ndarray:
         assert archive.masks is not None
+        reach = archive.reaches[index]
+        full = archive.mask_scale.full(reach) if reach else 0.0
         with _files.naming(f"{archive.path}[{index}], mask"):
-            return stored_masks.read_mask(archive.masks[index], self.classes, full=archive.full)
+            return stored_masks.read_mask(archive.masks[index], self.classes, full=full)
 
 
 def _files_by_role(raw: Path) -> dict[str, list[Path]]:
@@ -154,19 +164,13 @@ def _read(path: Path, classes: Classes | None, choice: Choice, *, masked: bool) 
     with _files.naming(path):
         low, high = _range(images)
         scale = None if choice.bands else scale_of(images.dtype, low=low, high=high)
-    return Archive(path, images, masks, scale, _full(masks, classes))
+    return Archive(path, images, masks, scale, _reaches(masks, classes))
 
 
-def _full(masks: np.ndarray | None, classes: Classes | None) -> float:
-    if masks is None or classes is None or masks.dtype.kind not in "ui":
-        return 0
-    return max(stored_masks.top(mask, classes) for mask in masks)
-
-
-def _is_faint(mask: np.ndarray, archive: Archive, classes: Classes) -> bool:
-    """Whether a mask reaches 1 where others of its archive reach more."""
-    one_channel = len(classes) == 2 and mask.shape[2:] != (2,)
-    return one_channel and archive.full > 1 and stored_masks.top(mask, classes) == 1
+def _reaches(masks: np.ndarray | None, classes: Classes | None) -> tuple[Reach | None, ...]:
+    if masks is None or classes is None or len(classes) != 2:
+        return () if masks is None else (None,) * len(masks)
+    return tuple(Reach.of(mask, classes) for mask in masks)
 
 
 def _array(found: np.lib.npyio.NpzFile, what: str, path: Path) -> np.ndarray:

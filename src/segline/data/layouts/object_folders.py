@@ -168,8 +168,7 @@ def _check(record: Record, mask: Mask, path: Path) -> None:
             f"{path}: an array of shape {mask.pixels.shape}; a mask of objects is (H, W), with "
             f"data.label_masks each value above 0 being one"
         )
-    if mask.notes and not record.problems:
-        record.note(*mask.notes[0])
+    record.note_once(mask.notes)
     files.check_shapes(record, mask.pixels[..., 0] if mask.pixels.ndim == 3 else mask.pixels, path)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -20,12 +21,9 @@ from segline.data.reader import Mask
 from segline.data.stacks import Choice
 from segline.masks import colours, stored_masks
 from segline.masks.classes import Classes
+from segline.masks.mask_scale import Reach, Scale
 
 LOSSY = (".jpg", ".jpeg", ".webp")  # formats in which an empty mask may have noise of 0 and 1
-FAINT = (
-    "values 0 and 1 beside masks that reach more; where those larger values mean that the class is not "
-    "known, set data.ignore to them; else save this mask on the scale of the others"
-)
 BLACK_AND_WHITE = {"#000000", "#ffffff"}
 
 
@@ -34,14 +32,15 @@ class Survey:
     """Of all masks of a folder."""
 
     colours: set[str] = field(default_factory=set)
-    tops: dict[np.dtype, float] = field(default_factory=dict)  # largest value by type of number
-    faint: set[Path] = field(default_factory=set)  # files of whole numbers that reach 1
+    reaches: dict[Path, Reach] = field(default_factory=dict)
+    drawn: set[Path] = field(default_factory=set)  # files in colours, grey ones too
+    by_colour: bool = False  # the colours of the classes are given
     palette: tuple[Path, bytes] | None = None  # of the first file that has one
 
     @classmethod
     def of(cls, paths: Sequence[Path], classes: Classes, choice: Choice) -> Self:
         """Every mask that can be read is read once; UserError for one whose palette differs."""
-        survey = cls()
+        survey = cls(by_colour=bool(classes.colours))
         for path in paths:
             mask = None
             with contextlib.suppress(UserError):  # whoever loads the image says so
@@ -50,15 +49,25 @@ class Survey:
                 survey._add(path, mask, classes)
         return survey
 
-    def full(self, dtype: np.dtype) -> float:
-        """The value that stands for an object throughout, of numbers of that type."""
-        folder = max(self.tops.values(), default=0.0)
-        own = self.tops.get(dtype, 0.0)
-        return own if own > 1 or folder <= 1 or dtype.kind == "f" else 255.0
+    @cached_property
+    def scale(self) -> Scale:
+        """Of all masks, once every one is seen."""
+        return Scale(self.reaches.values())
 
-    def is_faint(self, path: Path) -> bool:
-        """Whether a mask reaches 1 where others reach more, so that 1 would be read as nearly nothing."""
-        return path in self.faint and max(self.tops.values(), default=0.0) > 1
+    def full(self, path: Path) -> float:
+        """The value that stands for an object throughout in the mask at `path`; 0 if any may."""
+        found = self.reaches.get(path)
+        return self.scale.full(found) if found else 0.0
+
+    def faint(self, path: Path) -> str:
+        """What is wrong with a mask whose every value would be read as nothing; '' if nothing is."""
+        found = self.reaches.get(path)
+        in_colours = path in self.drawn and not all(map(colours.is_grey, self.colours))
+        return "" if found is None or in_colours or self.by_colour else self.scale.faint(found)
+
+    def may_be_empty(self, path: Path) -> bool:
+        """Whether a faint mask may be one without an object: by noise, or smooth edges of very little."""
+        return path.suffix.lower() in LOSSY or self.scale.is_soft(self.reaches[path])
 
     def colours_of_classes(self, place: Path, classes: Classes) -> tuple[str, ...]:
         """Colours of the classes, if masks are in colours; none if those are only grey."""
@@ -70,18 +79,14 @@ class Survey:
 
     def _add(self, path: Path, mask: Mask, classes: Classes) -> None:
         self._compare_palette(path, mask, classes)
-        pixels = plain(mask, classes, by_colour=bool(classes.colours))
-        if mask.is_picture and pixels.dtype == np.uint8 and not classes.colours:
+        pixels = plain(mask, classes, by_colour=self.by_colour)
+        if mask.is_picture and pixels.dtype == np.uint8 and not self.by_colour:
             self.colours |= colours.colours_in(pixels)
-        if (
-            len(classes) == 2
-            and pixels.dtype.kind in "uif"
-            and (pixels.ndim == 2 or mask.is_picture)
-        ):
-            top = stored_masks.top(pixels, classes)
-            self.tops[pixels.dtype] = max(self.tops.get(pixels.dtype, 0.0), top)
-            if top == 1 and pixels.dtype.kind != "f":
-                self.faint.add(path)
+            self.drawn.add(path)
+        numbered = mask.palette is not None and pixels is mask.pixels
+        reach = Reach.of(pixels, classes, numbered=numbered)
+        if reach is not None:
+            self.reaches[path] = reach
 
     def _compare_palette(self, path: Path, mask: Mask, classes: Classes) -> None:
         """Refuse palette masks in which one index means different colours."""
