@@ -19,7 +19,7 @@ def look(folder: Folder) -> Guess | None:
     pairing = pairs.of(folder)
     if pairing is None:
         return None
-    seen = masks.look(folder.place, [mask for _, mask in pairing.pairs.values()])
+    seen = masks.look(folder.place, pairing.mask_files)
     if not seen.n_read:
         raise UserError(f"{folder.raw}: no mask can be read: {seen.refused[0]}")
     guess = of_objects(seen) if seen.of_objects else of_classes(folder, seen)
@@ -47,7 +47,7 @@ def look(folder: Folder) -> Guess | None:
     guess.tell("values", seen.told)
     for said in seen.refused[:3]:
         guess.tell("not read", said)
-    guess.known += [*pairing.masks.names, *pairing.alone]
+    guess.known += [*pairing.mask_files, *pairing.alone]
     _tell_alone(guess, folder, pairing)
     return guess
 
@@ -173,8 +173,6 @@ def _tell_alone(guess: Guess, folder: Folder, pairing: Pairing) -> None:
     if pairing.alone:
         first = pairing.alone[0]
         guess.tell("without mask", f"{len(pairing.alone)} images, first {first}; they are left out")
-    if pairing.n_spare:
-        guess.tell("without image", f"{pairing.n_spare} masks; they are not read")
     for family in folder.pictures:
         if family.is_validation:
             guess.tell(

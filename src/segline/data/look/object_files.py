@@ -36,7 +36,8 @@ def look(folder: Folder) -> Guess | None:
     guess.train = [_below(raw, path) for stem, path in stems.items() if stem in fit.files]
     guess.test = _test(folder, keys)
     n_files = sum(map(len, fit.files.values()))
-    why = f"{n_files} mask files of {len(fit.files)} images; {fit.source.reading}"
+    reading = fit.source.reading.removeprefix("masks: ")
+    why = f"{n_files} mask files of {len(fit.files)} images; {reading}"
     guess.data = [Line("source", "folders", why), *_keys(fit, masks)]
     guess.data += folds(guess, folder)
     guess.tell("masks", why)

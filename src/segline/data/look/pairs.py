@@ -53,6 +53,10 @@ class Pairing:
     n_spare: int  # masks without image
 
     @property
+    def mask_files(self) -> list[str]:
+        return [mask for _, mask in self.pairs.values()]
+
+    @property
     def image_pattern(self) -> str:
         return self.images.pattern(*self.image)
 

@@ -46,7 +46,7 @@ def _guess(folder: Folder, table: TableFile, told: Told) -> Guess:
     masks = _mask_files(folder, family)
     task = "instances" if rows.rows == "object" else "semantic"
     guess = Guess(f"a table of masks, {table.name}", task, family.names, test.names if test else ())
-    guess.known = [*masks.masks.names] if masks else []
+    guess.known = masks.mask_files if masks else []
     lines = [
         Line("rows", rows.rows, rows.why),
         *_classes(told, rows),
@@ -84,13 +84,8 @@ def _rows(table: TableFile, told: Told) -> Rows:
     without = [stem for stem in told.images.family.stems if stem not in listed]
     counted = f"{len(masks)} rows of {len(listed)} images, up to {most} masks an image"
     if told.values and of_class > 1:
-        rows, why = (
-            "object",
-            (
-                f"{counted}, up to {of_class} of one image and class: a row an object of a class (or "
-                f'several parts of one mask? then rows = "class", and background first in classes)'
-            ),
-        )
+        of = f"up to {of_class} of one image and class ({', '.join(told.values)})"
+        rows, why = "object", f"{counted}, {of}: a row an object (or several parts of one mask?)"
     elif told.values:
         rows, why = "class", f"{counted}; classes {', '.join(told.values)}"
     elif most > 1:
