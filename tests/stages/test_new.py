@@ -623,6 +623,7 @@ def test_several_rows_of_an_image_and_class_are_objects(tmp_path, make):
     solution.write_text("ImageId,ClassId,EncodedPixels,Height,Width,Usage\nt,1,1 3,44,60,Public\n")
     config, text, said = make()
     assert (config.data.source, config.data.object_classes) == ("rle_csv", ("big", "red"))
+    assert config.input.mode == "rgb"
     assert "up to 3 of one image and class (big, red): a row an object (or several parts" in text
     assert "solution.csv: truth of the test images" in said
     assert_objects(tmp_path, config, truth)
