@@ -87,10 +87,15 @@ def _mode(guess: Guess) -> tuple[str, str]:
     counted = f"{seen.n_colour} of {seen.n_read} pictures are in colour"
     area = median(guess.areas) if guess.areas else 0
     small = guess.per_image >= MANY_OBJECTS and area <= SMALL_PX
-    if guess.task == "instances" and small and seen.n_read:
+    by_colour = seen.mode == "rgb" and _has_classes(guess)  # a grey channel would not show them
+    if guess.task == "instances" and small and seen.n_read and not by_colour:
         objects = f"{guess.per_image:g} objects of {area:g} px in the median picture, as nuclei are"
         return "nuclei", f'{objects}; {counted}: else "{seen.mode}"'
     return seen.mode, counted
+
+
+def _has_classes(guess: Guess) -> bool:
+    return any(line.key in ("object_classes", "classes") for line in [*guess.data, *guess.dialect])
 
 
 def _size(guess: Guess) -> list[int] | None:

@@ -37,6 +37,17 @@ def open_raw(
     return Described(raw, dialect, classes, choice or Choice())
 
 
+def _classed(table: pd.DataFrame, dialect: Dialect, where: str) -> pd.DataFrame:
+    """Rows without class and mask, of an image without any of the classes, as without the first of them."""
+    columns = rows.columns_of(table, dialect.columns, where)
+    if dialect.rows != "class" or not columns.class_column:
+        return table
+    nothing = {"", dialect.empty_written, *dialect.empty}
+    masks, values = (table[name].str.strip() for name in (columns.mask, columns.class_column))
+    filled = values.mask((values == "") & masks.isin(nothing), dialect.values[0])
+    return table.assign(**{columns.class_column: filled})
+
+
 class Described:
     """A `Source`; of class masks a `SemanticSource`."""
 
@@ -124,7 +135,8 @@ class Described:
                 )
             return "", None
         where = str(self._place.raw / name)
-        given = rows.of(self._read(name), self._dialect.columns, self._dialect, where)
+        table = _classed(self._read(name), self._dialect, where)
+        given = rows.of(table, self._dialect.columns, self._dialect, where)
         ids.check_spelt_once(((row.written, row.image_id) for row in given), where)
         names = ids.respelt({row.image_id for row in given}, train, where)
         found: dict[str, list[Row]] = {}

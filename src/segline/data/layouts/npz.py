@@ -43,6 +43,23 @@ def open_raw(raw: Path, classes: Classes, reading: Reading = READING) -> Npz:
     return Npz(raw, classes, reading)
 
 
+def ids(raw: Path) -> list[Key]:
+    """The images of the archives, whose masks are not read; UserError for one without images."""
+    return [
+        Key("test" if role == "test" else "train", f"{path.stem}-{index:04d}")
+        for role, paths in _files_by_role(raw).items()
+        for path in paths
+        for index in range(_count(path))
+    ]
+
+
+def _count(path: Path) -> int:
+    with refusing(path, ".npz", "save it with numpy.savez"):
+        return len(
+            _array(np.load(io.BytesIO(path.read_bytes()), allow_pickle=False), "images", path)
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Archive:
     path: Path

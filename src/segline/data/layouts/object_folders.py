@@ -94,6 +94,11 @@ class ObjectFolders:
     def keys(self) -> list[Key]:
         return list(self._pictures.keys())
 
+    @property
+    def mask_files(self) -> dict[str, list[list[Path]]]:
+        """Of each image, by stem, its mask files by class (one list without classes)."""
+        return self._masks
+
     def load(self, key: Key) -> Record:
         record = self._pictures.read(key)
         if key.split == "train":

@@ -97,8 +97,10 @@ def _read_rows(path: Path, classes: Classes, images: dict[str, Path]) -> tuple[R
             where = f"{path}, line {line}: no image {image_id}"
             faults.append(Fault(image_id, "row without image", where))
             continue
-        number = class_number(class_id, classes.names[1:], f"{path}, line {line}")
-        rows.setdefault(stems[image_id], []).append((number, encoded.strip()))
+        found = rows.setdefault(stems[image_id], [])
+        if class_id.strip() or encoded.strip():  # else an image without any of the classes
+            number = class_number(class_id, classes.names[1:], f"{path}, line {line}")
+            found.append((number, encoded.strip()))
     if not rows:
         raise UserError(
             f"{path}: none of its {len(table)} rows belongs to any of {len(images)} images (first "

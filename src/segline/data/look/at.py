@@ -7,7 +7,17 @@ from pathlib import Path
 from segline.base.errors import UserError
 from segline.config.tables.built_in import built_in
 from segline.config.tables.dialect import Dialect
-from segline.data.look import filed, known, measure, packed, pictures, table
+from segline.data.look import (
+    documented,
+    filed,
+    known,
+    measure,
+    object_files,
+    packed,
+    pictures,
+    table,
+    unread,
+)
 from segline.data.look.folder import Folder
 from segline.data.look.guess import Guess
 from segline.data.look.known import Fit
@@ -21,10 +31,11 @@ def at(raw: Path) -> Guess:
     folder = Folder(raw)
     fits = known.fitting(folder)
     guess = _known(folder, fits) if fits else _unknown(folder)
-    described = bool(guess.dialect) or (guess.slug and _table(guess.slug).source == "dialect")
     seen = []
     for name, files in (("train", guess.train), ("test", guess.test)):
-        if files and not files[0].endswith(NO_PICTURES) and not _is_layered(guess.slug):
+        if files and guess.source == "npz":
+            seen.append((f"{name} images", f"{len(files)}, {files[0]} to {files[-1]}"))
+        elif files and not files[0].endswith(NO_PICTURES) and not _is_layered(guess.slug):
             found = pictures.look(folder.place, files)
             seen.append((f"{name} images", f"{len(files)}: {found.told}"))
             seen += [("not read", said) for said in found.refused[:2]]
@@ -35,9 +46,20 @@ def at(raw: Path) -> Guess:
     if len(folder.tables) > MOST_TABLES:
         seen.append(("table", f"and {len(folder.tables) - MOST_TABLES} more"))
     guess.found = [("layout", guess.layout), *seen, *guess.found]
-    if described:
+    if _is_measured(guess):
         measure.measure(guess, folder)
+    documented.settle(guess, folder)
+    if not guess.slug:
+        unread.tell(guess, folder)
     return guess
+
+
+def _is_measured(guess: Guess) -> bool:
+    """Whether a sample of its labels is still to be read: class masks in `folders` were counted."""
+    if guess.slug and not guess.dialect:
+        return _table(guess.slug).source == "dialect"
+    counted = guess.source == "dsb2018" or guess.shares or guess.areas
+    return bool(guess.dialect) or guess.source == "npz" or not counted
 
 
 def _told(table, folder: Folder) -> tuple[str, str]:
@@ -77,15 +99,17 @@ def _known(folder: Folder, fits: list[Fit]) -> Guess:
 
 
 def _unknown(folder: Folder) -> Guess:
-    for look in (packed.dsb2018, table.look, packed.npz, filed.look):
+    looks = (packed.dsb2018, table.look, packed.npz, object_files.look, filed.look)
+    for look in looks:
         guess = look(folder)
         if guess is not None:
             return guess
     found = [str(family) for family in folder.families[:4]]
     tables = [each.name for each in folder.tables[:4]]
+    annotated = "".join(f"; {name} is {unread.COCO}" for name in unread.coco(folder)[:2])
     raise UserError(
         f"{folder.raw}: nothing recognised: neither a known competition, a table of masks (RLE, polygons) "
         f"whose ids are names of images, mask files paired with images by name, folders of a mask an "
-        f"object, nor .npz archives; found {', '.join([*found, *tables]) or folder.place.folders()}; see "
-        f"docs/your-data.md"
+        f"object, nor .npz archives; found {', '.join([*found, *tables]) or folder.place.folders()}"
+        f"{annotated}; see docs/your-data.md"
     )

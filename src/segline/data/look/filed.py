@@ -19,10 +19,10 @@ def look(folder: Folder) -> Guess | None:
     pairing = pairs.of(folder)
     if pairing is None:
         return None
-    seen = masks.look(folder.place, [mask for _, mask in pairing.pairs.values()])
+    seen = masks.look(folder.place, pairing.mask_files)
     if not seen.n_read:
         raise UserError(f"{folder.raw}: no mask can be read: {seen.refused[0]}")
-    guess = _objects(seen) if seen.of_objects else of_classes(folder, seen)
+    guess = of_objects(seen) if seen.of_objects else of_classes(folder, seen)
     guess.train = [image for image, _ in pairing.pairs.values()]
     test, sample = samples.of_test(folder, pairing.images)
     test = None if test and test.is_validation else test
@@ -30,7 +30,16 @@ def look(folder: Folder) -> Guess | None:
     if guess.task == "semantic" and _is_plain(folder, pairing, test, sample):
         guess.layout = f"folders {pairing.images.folder}/ and {pairing.masks.folder}/"
         guess.data = [Line("source", "folders", "images and masks in pairs"), *guess.data]
-        guess.data += _folds(guess, folder)
+        guess.data += folds(guess, folder)
+    elif guess.task == "instances" and _is_plain(folder, pairing, test, sample):
+        guess.layout = f"folders {pairing.images.folder}/ and {pairing.masks.folder}/"
+        (rows,) = guess.dialect
+        guess.data = [
+            Line("source", "folders", "images and masks in pairs"),
+            Line("label_masks", True, rows.why),
+            *folds(guess, folder),
+        ]
+        guess.dialect = []
     else:
         guess.layout = f"images {pairing.image_pattern}, masks {pairing.mask_pattern}"
         _describe(guess, pairing, test, sample)
@@ -38,11 +47,12 @@ def look(folder: Folder) -> Guess | None:
     guess.tell("values", seen.told)
     for said in seen.refused[:3]:
         guess.tell("not read", said)
+    guess.known += [*pairing.mask_files, *pairing.alone]
     _tell_alone(guess, folder, pairing)
     return guess
 
 
-def _objects(seen: masks.Seen) -> Guess:
+def of_objects(seen: masks.Seen) -> Guess:
     numbers = [n for n in seen.per_image if n]
     guess = Guess("", "instances", ())
     guess.areas, guess.per_image = seen.areas, median(numbers) if numbers else 0
@@ -96,7 +106,7 @@ def _is_plain(
     return listed and top
 
 
-def _folds(guess: Guess, folder: Folder) -> list[Line]:
+def folds(guess: Guess, folder: Folder) -> list[Line]:
     """Two groups a fold, if a file names groups."""
     table = next((table for table in folder.tables if table.name == "groups.csv"), None)
     if table is None or "group" not in table.cells:
@@ -163,10 +173,9 @@ def _tell_alone(guess: Guess, folder: Folder, pairing: Pairing) -> None:
     if pairing.alone:
         first = pairing.alone[0]
         guess.tell("without mask", f"{len(pairing.alone)} images, first {first}; they are left out")
-    if pairing.n_spare:
-        guess.tell("without image", f"{pairing.n_spare} masks; they are not read")
     for family in folder.pictures:
         if family.is_validation:
             guess.tell(
                 "not read", f"{family}, a validation set; copy it to the others to train on it"
             )
+            guess.known += family.names

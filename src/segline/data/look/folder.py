@@ -152,9 +152,21 @@ class Folder:
     def pictures(self) -> list[Family]:
         return [family for family in self.families if family.suffix in (*PICTURES, ".*")]
 
+    def is_numbered(self, family: Family) -> bool:
+        """Whether its files are some of several in their folders that differ in a number: 1.png, 2.png."""
+        if not family.by_folder:
+            return False
+        here = [f for f in self.families if (f.folder, f.suffix) == (family.folder, family.suffix)]
+        own = _unnumbered(family)
+        return "#" in own and sum(_unnumbered(each) == own for each in here) > 1
+
     @property
     def archives(self) -> list[Family]:
         return [family for family in self.families if family.suffix in ARRAYS]
+
+
+def _unnumbered(family: Family) -> str:
+    return re.sub(r"\d+", "#", stem(family.names[0]))
 
 
 def families(names: Iterable[str]) -> list[Family]:

@@ -14,8 +14,8 @@ class Guess:
     """A config that would read the folder.
 
     `data` and `dialect` are lines of those tables; `found` are headings and what was seen, for people;
-    `objects` are the areas (px) of objects of a sample, and `shares` of every class its share of a
-    sample's pixels.
+    `areas` are those (px) of objects of a sample, and `shares` of every class its share of a
+    sample's pixels. `known` are files beside `train` and `test` that are used, or told of.
     """
 
     layout: str
@@ -30,6 +30,13 @@ class Guess:
     per_image: float = 0.0  # objects, median
     shares: dict[str, float] = field(default_factory=dict)
     pictures: Seen = field(default_factory=lambda: Seen(0))
+    known: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        """The layout that reads the folder."""
+        named = next((line.value for line in self.data if line.key == "source"), "")
+        return named or ("dialect" if self.dialect else "")
 
     def tell(self, heading: str, text: str) -> None:
         self.found.append((heading, text))

@@ -9,8 +9,9 @@ import numpy as np
 
 from segline.base.errors import UserError
 from segline.config.write import Line
+from segline.data.layouts import npz as layout
 from segline.data.look import masks
-from segline.data.look.filed import of_classes
+from segline.data.look.filed import of_classes, of_objects
 from segline.data.look.folder import Family, Folder, spread, stem
 from segline.data.look.guess import Guess
 
@@ -39,6 +40,7 @@ def dsb2018(folder: Folder) -> Guess | None:
     seen = masks.look(folder.place, mask.names)
     guess.areas = seen.areas
     guess.per_image = len(mask.names) / len(train.names)
+    guess.known = [name for family in objects for name in family.names]
     several = [n for n in seen.per_image if n > 1]
     if seen.of_objects and several:
         guess.data.append(Line("label_masks", True, f"up to {max(several)} values in a mask file"))
@@ -76,10 +78,23 @@ def npz(folder: Folder) -> Guess | None:
         seen.n_read += 1
         seen.dtypes[str(mask.dtype)] += 1
         masks.add(seen, mask, is_array=True)
-    guess = of_classes(folder, seen)
+    guess = _of_archive(folder, seen)
     guess.layout = f"NumPy archives {', '.join(found.values())}"
     guess.data = [Line("source", "npz", f"{train} holds images {images} and masks"), *guess.data]
     guess.tell("values", seen.told)
+    guess.known = list(found.values())
+    keys = layout.ids(folder.raw)
+    guess.train = [key.image_id for key in keys if key.split == "train"]
+    guess.test = [key.image_id for key in keys if key.split == "test"]
+    return guess
+
+
+def _of_archive(folder: Folder, seen: masks.Seen) -> Guess:
+    if not seen.of_objects:
+        return of_classes(folder, seen)
+    guess = of_objects(seen)
+    guess.data = [Line("label_masks", True, line.why) for line in guess.dialect]
+    guess.dialect = []
     return guess
 
 

@@ -53,6 +53,10 @@ class Pairing:
     n_spare: int  # masks without image
 
     @property
+    def mask_files(self) -> list[str]:
+        return [mask for _, mask in self.pairs.values()]
+
+    @property
     def image_pattern(self) -> str:
         return self.images.pattern(*self.image)
 
@@ -61,13 +65,18 @@ class Pairing:
         return self.masks.pattern(*self.mask)
 
 
-def of(folder: Folder, images: Sequence[Family] | None = None) -> Pairing | None:
-    """The pairing of most files, of the training folders if there are such; None without any."""
+def of(
+    folder: Folder, images: Sequence[Family] | None = None, *, numbered: bool = False
+) -> Pairing | None:
+    """The pairing of most files, of the training folders if there are such; None without any.
+
+    Masks that are some of several numbered ones of an image count only if `numbered`.
+    """
     found = [
         pairing
         for pictures in images or folder.pictures
         for masks in [*folder.pictures, *folder.archives]
-        if not pictures.is_mask
+        if not pictures.is_mask and (numbered or not folder.is_numbered(masks))
         if (pairing := _best(pictures, masks)) is not None
     ]
 

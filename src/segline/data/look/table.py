@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
 from segline.config.write import Line
 from segline.data.look import cells, coding, columns, pairs, samples
 from segline.data.look.columns import Told
 from segline.data.look.folder import Family, Folder, TableFile
 from segline.data.look.guess import Guess
+from segline.data.look.pairs import Pairing
 from segline.submission.rows import bare
 
 
@@ -40,12 +43,14 @@ def _guess(folder: Folder, table: TableFile, told: Told) -> Guess:
     family = told.images.family
     test, sample = samples.of_test(folder, family)
     rows = _rows(table, told)
+    masks = _mask_files(folder, family)
     task = "instances" if rows.rows == "object" else "semantic"
     guess = Guess(f"a table of masks, {table.name}", task, family.names, test.names if test else ())
+    guess.known = masks.mask_files if masks else []
     lines = [
         Line("rows", rows.rows, rows.why),
         *_classes(told, rows),
-        *_paths(folder, table, family, test, sample),
+        *_paths(masks, table, family, test, sample),
         Line("columns", [told.columns], f"of {', '.join(table.cells.columns)}"),
         *_ids(table, told),
     ]
@@ -69,22 +74,19 @@ def _metric(rows: Rows) -> str:
 
 
 def _rows(table: TableFile, told: Told) -> Rows:
-    masks = table.cells[told.mask].str.strip()
+    masks, values = table.cells[told.mask].str.strip(), _values(table, told)
     empty = cells.spellings_of_nothing(masks)
-    written = table.cells[told.images.column].str.strip()
-    if told.images.split:
-        known = told.images.family.stems
-        pairs = (columns.parted(text, told.images.split, known) for text in written)
-        written = written.map(dict(zip(written, pairs, strict=True))).map(
-            lambda pair: pair[0] if pair else ""
-        )
-    images = written.map(bare)
-    masked = images[~masks.isin(["", *empty])]
-    most = int(masked.value_counts().max()) if len(masked) else 0
+    images = _names(table, told).map(bare)
+    masked = ~masks.isin(["", *empty])
+    most = _most(images[masked])
+    of_class = _most(images[masked] + "\n" + values[masked])
     listed = set(images)
     without = [stem for stem in told.images.family.stems if stem not in listed]
     counted = f"{len(masks)} rows of {len(listed)} images, up to {most} masks an image"
-    if told.values:
+    if told.values and of_class > 1:
+        of = f"up to {of_class} of one image and class ({', '.join(told.values)})"
+        rows, why = "object", f"{counted}, {of}: a row an object (or several parts of one mask?)"
+    elif told.values:
         rows, why = "class", f"{counted}; classes {', '.join(told.values)}"
     elif most > 1:
         rows, why = "object", f"{counted}: a row an object (or several parts of one mask?)"
@@ -93,15 +95,39 @@ def _rows(table: TableFile, told: Told) -> Rows:
     return Rows(rows, why, empty, len(without), without[0] if without else "")
 
 
+def _most(texts: pd.Series) -> int:
+    return int(texts.value_counts().max()) if len(texts) else 0
+
+
+def _names(table: TableFile, told: Told) -> pd.Series:
+    """The image of each row, as written; '' where it cannot be told."""
+    written = table.cells[told.images.column].str.strip()
+    return written.map(lambda text: _pair(text, told)[0]) if told.images.split else written
+
+
+def _values(table: TableFile, told: Told) -> pd.Series:
+    """The class of each row, as written; '' without any."""
+    if told.class_column:
+        return table.cells[told.class_column].str.strip()
+    return table.cells[told.images.column].map(lambda text: _pair(text.strip(), told)[1])
+
+
+def _pair(text: str, told: Told) -> tuple[str, str]:
+    known = told.images.family.stems
+    found = columns.parted(text, told.images.split, known) if told.images.split else None
+    return found or ("", "")
+
+
 def _classes(told: Told, rows: Rows) -> list[Line]:
-    if rows.rows == "object":
+    if rows.rows == "object" and not told.values:
         return []
     if rows.rows == "image":
         return [
             Line("classes", ["background", "object"], "no file names the class; any word will do")
         ]
     names = named(told.values)
-    lines = [Line("classes", ["background", *names], "as the table has them")]
+    before = [] if rows.rows == "object" else ["background"]
+    lines = [Line("classes", [*before, *names], "as the table has them")]
     if tuple(names) != told.values:
         lines.append(Line("class_values", list(told.values), "what the table writes for them"))
     return lines
@@ -124,26 +150,31 @@ def named(values: Sequence[str]) -> list[str]:
 
 
 def _paths(
-    folder: Folder, table: TableFile, family: Family, test: Family | None, sample: TableFile | None
+    masks: Pairing | None,
+    table: TableFile,
+    family: Family,
+    test: Family | None,
+    sample: TableFile | None,
 ) -> list[Line]:
     lines = [Line("images", family.pattern(), f"{len(family.names)} training images")]
     if family.template:
         lines.append(Line("id", family.template, "files of several folders are called alike"))
     if test is not None:
         lines.append(Line("test_images", test.pattern(), f"{len(test.names)} test images"))
-    masks = _mask_files(folder, family)
     if masks:
-        lines.append(Line("masks", masks, "compared with the table, which is what is read"))
+        lines.append(
+            Line("masks", masks.mask_pattern, "compared with the table, which is what is read")
+        )
     lines.append(Line("table", Path(table.name).name, f"{table.n_rows} rows"))
     if sample is not None:
         lines.append(Line("sample", Path(sample.name).name, f"{sample.n_rows} rows"))
     return lines
 
 
-def _mask_files(folder: Folder, family: Family) -> str:
-    """The pattern of mask files beside the table, one an image."""
+def _mask_files(folder: Folder, family: Family) -> Pairing | None:
+    """The mask files beside the table, one an image."""
     found = pairs.of(folder, [family])
-    return found.mask_pattern if found and not "".join(found.image) else ""
+    return found if found and not "".join(found.image) else None
 
 
 def _ids(table: TableFile, told: Told) -> list[Line]:
