@@ -73,7 +73,9 @@ except UserError as error:
 
 
 @pytest.mark.fault("full disk")
-@pytest.mark.parametrize("stage", ["tune", "cv", "submit", "folds"])
+@pytest.mark.parametrize(
+    "stage", ["tune", "folds", *(pytest.param(x, marks=pytest.mark.slow) for x in ("cv", "submit"))]
+)
 def test_stages_on_a_full_disk(tmp_path, stage, counted):
     run = runs.judged(tmp_path, [(4, 4)] * 8)
     before = runs.contents(tmp_path)

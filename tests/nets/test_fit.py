@@ -284,6 +284,7 @@ def watched(folder, *, epochs, learning_rate, **kind):
     return [row | {"level": level} for row in made["history"]]
 
 
+@pytest.mark.slow
 def test_a_training_that_learns_nothing_is_stopped_in_one_line(tmp_path):
     """Without anything to see in the images the best answer is the background everywhere."""
     with pytest.raises(NothingLearnt, match="for 6 epochs every validation pixel") as caught:
@@ -291,6 +292,7 @@ def test_a_training_that_learns_nothing_is_stopped_in_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_slow_start_is_let_be(tmp_path):
     """For long the answer is background everywhere, above the level, while the loss creeps down."""
     rows = watched(tmp_path, epochs=14, contrast=0.5, rare=0.02, learning_rate=1e-2)

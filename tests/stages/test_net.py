@@ -187,6 +187,7 @@ def test_maps_of_other_data_are_not_made_and_not_tuned_on(replaced):
         tune.run(replaced)
 
 
+@pytest.mark.slow
 def test_a_fold_of_other_data_is_not_copied(run, tmp_path, config, capsys):
     shutil.copytree(run.root, tmp_path / "data")
     other = RunFiles(tmp_path / "data/runs" / run.name)
