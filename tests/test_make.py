@@ -9,31 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from checkouts import COMMAND, checkout, environment
 from runs import contents
 from segline.base import files
 from segline.base.checksums import sha256
 from segline.synthetic import dsb2018, jobs
 
-CHECKOUT = Path(__file__).parents[1]
-LINKED = ("Makefile", "src", "benchmarks", ".venv", "requirements.txt", "pyproject.toml")
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    if not (CHECKOUT / ".venv/.installed").exists():
-        pytest.skip("no .venv made by make here")
-    root = tmp_path_factory.mktemp("checkout")
-    for name in LINKED:
-        (root / name).symlink_to(CHECKOUT / name)
-    shutil.copytree(CHECKOUT / "configs", root / "configs")
-    (root / "submissions").mkdir()
-    return root
+    return checkout(tmp_path_factory.mktemp("checkout"))
 
 
 def make(folder, *arguments):
-    command = ["make", "-o", ".venv/.installed", *arguments]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=clean)
+    command = [*COMMAND, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
 
 
 @pytest.fixture(scope="module")

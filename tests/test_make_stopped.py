@@ -6,35 +6,22 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
+from checkouts import COMMAND, checkout, environment
 from processes import group_has_ended
 from segline.base import leftovers, locks
 
-CHECKOUT = Path(__file__).parents[1]
-LINKED = ("Makefile", "src", "benchmarks", ".venv", "requirements.txt", "pyproject.toml")
 SUBMIT = ("submit", "config=tiny", "-j2")
-
-
-def checkout(root):
-    if not (CHECKOUT / ".venv/.installed").exists():
-        pytest.skip("no .venv made by make here")
-    for name in LINKED:
-        (root / name).symlink_to(CHECKOUT / name)
-    shutil.copytree(CHECKOUT / "configs", root / "configs")
-    (root / "submissions").mkdir()
-    return root
 
 
 def make(folder, *arguments):
     """Make in a process group of its own, in which no signal is ignored."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.Popen(
-        ["make", "-o", ".venv/.installed", *arguments],
+        [*COMMAND, *arguments],
         cwd=folder,
-        env=clean,
+        env=environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

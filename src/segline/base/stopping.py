@@ -12,12 +12,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NOTHING_LOST = "nothing half-written is left; the same command does this step again"
 AGAIN_S = 5.0  # one wish to stop may send several signals: Make passes on what its group got
-Item = TypeVar("Item")
 
 
 class Stopped(BaseException):

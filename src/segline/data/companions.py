@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from segline.base import files
-from segline.base.console import console
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.config.places import DataFiles
 from segline.config.tables import Data
@@ -75,10 +75,8 @@ def unlisted(
         )
     absent = ids.left_out(named, test_ids)
     if absent:
-        console.print(
+        say(
             f"{where}: {len(absent)} of {len(test_ids)} test images have no row, first {absent[0]}; "
-            f"the submission is without them too",
-            soft_wrap=True,
-            markup=False,
+            f"the submission is without them too"
         )
     return [Problem(i, "missing in sample submission", "test image") for i in sorted(absent)]

@@ -97,7 +97,10 @@ def _generated(root: Path, name: str) -> Path:
 
 def origin(raw: Path, data: DataFiles, settings: Data) -> Origin:
     """What would be read of `raw` now."""
-    known = made_from(data)
+    return _origin(raw, settings, made_from(data))
+
+
+def _origin(raw: Path, settings: Data, known: Origin | None) -> Origin:
     files = _listed(raw, known.files if known else {})
     made = known.made if known else {}
     return Origin(version=DATA_VERSION, settings=settings, files=files, made=made)
@@ -105,8 +108,12 @@ def origin(raw: Path, data: DataFiles, settings: Data) -> Origin:
 
 def remember_origin(data: DataFiles, found: Origin) -> None:
     """Write down what the data set, which is whole now, was made from."""
-    made = found.model_copy(update={"made": _made(data, found.made)})
-    write_text(data.raw_listing, to_json(made.model_dump(mode="json")))
+    _write(data, found, _made(data, found.made))
+
+
+def _write(data: DataFiles, found: Origin, made: dict[str, Entry]) -> None:
+    whole = found.model_copy(update={"made": made})
+    write_text(data.raw_listing, to_json(whole.model_dump(mode="json")))
 
 
 def _made(data: DataFiles, known: Mapping[str, Entry]) -> dict[str, Entry]:
@@ -137,7 +144,7 @@ def changes(raw: Path, data: DataFiles, settings: Data) -> str:
         return "it is not known what it was read from"
     if old.version != DATA_VERSION:
         return f"this version reads raw files otherwise (data version {old.version}, now {DATA_VERSION})"
-    new = origin(raw, data, settings)
+    new = _origin(raw, settings, old)
     made = _made(data, old.made)
     for place, before, now in ((raw, old.files, new.files), (data.folder, old.made, made)):
         differing = sorted(
@@ -149,7 +156,7 @@ def changes(raw: Path, data: DataFiles, settings: Data) -> str:
     if old.settings != settings:
         return "its settings changed"
     if old.files != new.files or old.made != made:
-        remember_origin(data, new)
+        _write(data, new, made)
     return ""
 
 

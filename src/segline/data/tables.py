@@ -96,10 +96,16 @@ def shapes(images: pd.DataFrame) -> dict[str, tuple[int, int]]:
     return dict(zip(images["image_id"], sides, strict=True))
 
 
+def settings_of(images: Path) -> Data | None:
+    """What images.csv was made by; None for a table of somebody's own."""
+    path = DataFiles(images.parent).settings
+    return stages.read(path, Data) if path.exists() else None
+
+
 def described(images: Path) -> Dialect | None:
     """What the competition's own CSVs look like, if images.csv was made of a download by a dialect."""
-    settings = DataFiles(images.parent).settings
-    return stages.read(settings, Data).described if settings.exists() else None
+    settings = settings_of(images)
+    return settings.described if settings else None
 
 
 def read_folds(images: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import read_labels, write_csv, write_image
 from segline.base.workers import pooled
@@ -15,7 +16,6 @@ from segline.objects import decoders, maps, out_of_fold
 from segline.objects.decoders import ObjectDecoder
 from segline.results import figures, label_audit
 from segline.results.gallery import pictures
-from segline.results.messages import say
 from segline.results.scores import read_scored
 
 SHOWN = 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import write_text
 from segline.config import claims, stages
@@ -12,7 +13,6 @@ from segline.data import identity
 from segline.data.tables import read_folds, read_images
 from segline.nets import model_file, predict
 from segline.nets.fit_classifier import class_counts, examples, fit_classifier
-from segline.results.messages import say
 from segline.samples.fold import fitted_on
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from segline.base.console import say
 from segline.base.files import read_image
 from segline.config import claims
 from segline.config.places import RunFiles, Split
 from segline.data.tables import read_images
 from segline.nets import predict
 from segline.objects import maps, out_of_fold, thresholds
-from segline.results.messages import say
 
 
 @claims.makes(lambda run, fold, split: run.fold(fold).class_maps(split))

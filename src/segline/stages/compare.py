@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.config.places import RunFiles
 from segline.metrics.intervals import paired_bootstrap
 from segline.results.cost import needed
-from segline.results.messages import say
 from segline.results.scores import MEASURES, paired
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from segline.base import files, leftovers
-from segline.base.console import console
+from segline.base.console import console, say
 from segline.config import claims, stages
 from segline.config.places import DataFiles, RunFiles, maker
 from segline.config.tables import Data
@@ -38,13 +38,17 @@ from segline.data.layouts import (
     open_semantic,
 )
 from segline.masks.classes import Classes, of_data
-from segline.results.messages import say
+
+
+def _asked(run: RunFiles) -> tuple[Path, Data]:
+    """The folder of raw files, and how they are to be read."""
+    raw = Path(files.read_text(run.raw).rstrip("\n"))
+    return raw, stages.read(run.data.settings, Data)
 
 
 def _is_fresh(run: RunFiles) -> bool:
     """Whether Make would not call this stage."""
-    raw = Path(files.read_text(run.raw).rstrip("\n"))
-    settings = stages.read(run.data.settings, Data)
+    raw, settings = _asked(run)
     return run.data.images.exists() and not raw_files.changes(raw, run.data, settings)
 
 
@@ -54,8 +58,7 @@ def run(run: RunFiles) -> None:
 
     The folder they were read from is remembered, and what was in it.
     """
-    raw = Path(files.read_text(run.raw).rstrip("\n"))
-    settings = stages.read(run.data.settings, Data)
+    raw, settings = _asked(run)
     changes = raw_files.changes(raw, run.data, settings)
     if changes:
         say(f"{run.data.folder} is made again: {changes}")
@@ -99,11 +102,18 @@ def ingest(
         found.problems += companions.unlisted(sample, opened, images, found.problems, settings)
     companions.write(opened, data, sample)
     faults.write(data.problems, found.problems)
-    shown = _summary(found, images, opened, classes, settings)
+    shown = _summary(found, images, opened, classes)
+    kinds = object_kinds.table(found.kinds, settings.object_classes)
+    if settings.object_classes:
+        shown |= object_kinds.summarise(kinds, settings.object_classes)
     console.print(summary.table(shown, title=str(raw)))
     if found.problems:
         say(f"each problem: {data.problems}")
-    _write_kinds(found, data, settings)
+    if settings.object_classes:
+        console.print(object_kinds.told(shown))
+        files.write_csv(data.object_classes, kinds, seal=maker(data.object_classes))
+    else:
+        files.remove(data.object_classes)
     files.remove(data.faults)
     files.write_json(data.summary, shown, seal=maker(data.summary))
     when_read()  # before the set counts as made
@@ -111,28 +121,15 @@ def ingest(
 
 
 def _summary(
-    found: Found, images: pd.DataFrame, source: Source, classes: Classes | None, settings: Data
+    found: Found, images: pd.DataFrame, source: Source, classes: Classes | None
 ) -> dict[str, Any]:
-    """What summary.json holds."""
+    """What summary.json holds, but for classes of objects."""
     shown = summary.summarise(
         images, found.problems, data_hash=found.data_hash(), of_objects=classes is None
     )
     if classes and isinstance(source, SemanticSource):
         shown |= semantic_checks.summarise(found.rows, source.classes)
-    if settings.object_classes:
-        kinds = object_kinds.table(found.kinds, settings.object_classes)
-        shown |= object_kinds.summarise(kinds, settings.object_classes)
     return shown | {"train_hash": found.train_hash(images)}
-
-
-def _write_kinds(found: Found, data: DataFiles, settings: Data) -> None:
-    """object_classes.csv, or none if the objects have no classes."""
-    if not settings.object_classes:
-        files.remove(data.object_classes)
-        return
-    kinds = object_kinds.table(found.kinds, settings.object_classes)
-    console.print(object_kinds.told(object_kinds.summarise(kinds, settings.object_classes)))
-    files.write_csv(data.object_classes, kinds, seal=maker(data.object_classes))
 
 
 def _opened(raw: Path, settings: Data, classes: Classes | None) -> Source:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from segline.base.console import say
 from segline.base.files import read_image, write_csv, write_image
 from segline.config.places import RunFiles
 from segline.data.tables import read_images
 from segline.masks import watershed
 from segline.objects import decoders, maps
 from segline.results import figures
-from segline.results.messages import say
 from segline.results.scores import read_cv
 from segline.submission import instances as csv
 

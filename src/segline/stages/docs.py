@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from segline.base.console import say
 from segline.base.files import write_text_if_changed
 from segline.results import readme_blocks, settings_page
-from segline.results.messages import say
 
 
 def run(

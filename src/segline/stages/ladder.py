@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from segline.base.console import say
 from segline.base.files import read_json, write_json, write_text
 from segline.results import ladder
-from segline.results.messages import say
 
 
 def run(

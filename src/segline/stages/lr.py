@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import write_csv, write_image
 from segline.config.places import RunFiles
@@ -15,7 +16,6 @@ from segline.data.tables import read_folds, read_images
 from segline.nets import schedules
 from segline.nets.rate_search import range_test
 from segline.results import figures
-from segline.results.messages import say
 from segline.samples.fold import samplers
 
 COLUMNS = ["learning_rate", "loss", "smoothed_loss"]

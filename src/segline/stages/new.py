@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 from rich.text import Text
 
-from segline.base.console import console
+from segline.base.console import console, say
 from segline.base.errors import UserError
 from segline.base.files import replacing
 from segline.config import places, read
@@ -18,7 +18,6 @@ from segline.data import raw_files
 from segline.data.look.at import at
 from segline.data.look.guess import Guess
 from segline.results import first_config
-from segline.results.messages import say
 
 CONFIGS, ROOT = Path("configs"), Path("data")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline.base.checksums import sha256
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import read_bytes, read_json, write_bytes, write_text
 from segline.config import stages
@@ -13,7 +14,6 @@ from segline.config.read import lineage
 from segline.config.stages import TrainedStage
 from segline.config.tables import Predict
 from segline.nets import model_file, weights_file
-from segline.results.messages import say
 from segline.results.model_card import model_card
 
 LIMIT_MB = 30

@@ -9,7 +9,7 @@ import pandas as pd
 from rich.progress import track
 
 from segline.base.checksums import sha256
-from segline.base.console import console
+from segline.base.console import console, say
 from segline.base.errors import UserError
 from segline.base.files import copy, read_image
 from segline.config import claims
@@ -21,7 +21,6 @@ from segline.data.tables import data_hash, read_folds, read_images
 from segline.nets import predict
 from segline.objects import maps
 from segline.results import reuse
-from segline.results.messages import say
 
 
 @claims.makes(lambda run, fold, split: run.fold(fold).maps(split))

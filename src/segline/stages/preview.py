@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from segline.base.console import say
 from segline.base.files import write_image
 from segline.config.places import RunFiles
 from segline.config.stages import TrainStage
 from segline.data.tables import read_folds, read_images
 from segline.results import figures
-from segline.results.messages import say
 from segline.samples.fold import samplers
 from segline.samples.sampler import Sample
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from segline.base.console import say
 from segline.base.files import read_csv, read_json, write_text
 from segline.config import claims, stages
 from segline.config.places import RunFiles
@@ -14,7 +15,6 @@ from segline.config.stages import RunStage
 from segline.config.tables import Config, known_keys
 from segline.objects import thresholds
 from segline.results import figures, gallery, run_page
-from segline.results.messages import say
 from segline.results.run_page import Section
 from segline.results.scores import mean_and_error, read_cv
 from segline.tasks import Task

@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from segline.base.console import console
+from segline.base.console import console, say
 from segline.base.errors import UserError
 from segline.base.files import read_csv, write_json
-from segline.config import read, stages
+from segline.config import read
 from segline.config.places import DataFiles
-from segline.config.tables import Data
 from segline.config.tables.built_in import built_in
 from segline.config.tables.dialect import Dialect
-from segline.data.tables import described, read_images, shapes
+from segline.data.tables import described, read_images, settings_of, shapes
 from segline.metrics import instances as metrics
 from segline.metrics import objectives
-from segline.results.messages import say
 from segline.submission import classes, ids, kinds, rows
 from segline.submission import scored as in_dialect
 
@@ -79,8 +77,8 @@ def _check_spelling(submission: Path, sample: Path, way: Dialect | None) -> None
 
 def _n_object_classes(images: Path | None) -> int:
     """How many classes the objects of a set have, 0 if none or not known."""
-    settings = DataFiles(images.parent).settings if images else None
-    return len(stages.read(settings, Data).object_classes) if settings and settings.exists() else 0
+    settings = settings_of(images) if images else None
+    return len(settings.object_classes) if settings else 0
 
 
 def _named(name: str) -> Dialect:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import read_json, read_labels
 from segline.base.workers import pooled
@@ -21,7 +22,6 @@ from segline.objects import judge as judges
 from segline.objects.decoders import ObjectDecoder
 from segline.objects.forest import Forest
 from segline.objects.judge import Judge
-from segline.results.messages import say
 
 
 @claims.makes(lambda run: run.second)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from segline import tasks
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import labels_suffix, write_csv, write_image, write_labels, write_text
 from segline.config import claims
@@ -22,7 +23,6 @@ from segline.data import levels, pictures, reader
 from segline.data.reader import Choice
 from segline.results import figures
 from segline.results.cost import training_left
-from segline.results.messages import say
 from segline.tasks.segmenter import Segmenter, of_run
 
 # Columns of the table where objects have classes.

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from segline import tasks
-from segline.base.files import read_csv, read_json, replacing, write_json
+from segline.base.console import say
+from segline.base.files import read_csv, replacing, write_json
 from segline.config import claims
 from segline.config.places import RunFiles
 from segline.config.stages import TuneStage
@@ -19,7 +20,6 @@ from segline.data.tables import data_hash, read_images, shapes
 from segline.masks.classes import of_data
 from segline.objects import maps
 from segline.objects.decoders import ObjectDecoder
-from segline.results.messages import say
 from segline.results.scores import read_cv
 from segline.submission import dialect, ids
 from segline.submission import instances as submission
@@ -52,11 +52,11 @@ def run(run: RunFiles, out: Path) -> None:
             if settings.described
             else task.checked(written, sample, sizes)
         )
-        write_json(out.with_suffix(".json"), read_cv(run.cv))
+        figures = read_cv(run.cv)
+        write_json(out.with_suffix(".json"), figures)
     say(f"wrote {out}: {valid}")
-    of = read_json(run.cv).get("data_hash")
-    if of and of != data_hash(run.data):
-        here = data_hash(run.data)
+    of, here = figures.get("data_hash"), data_hash(run.data)
+    if of and of != here:
         say(f"the figures beside it are of other data (data hash {of}, here {here})")
 
 

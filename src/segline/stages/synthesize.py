@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline.base import leftovers, locks
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import write_text
 from segline.config.names import GENERATED, GENERATED_SOLUTION
 from segline.config.places import GENERATED_MARK
-from segline.results.messages import say
 from segline.synthetic import dsb2018, jobs
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline.base.checksums import sha256
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import copy, read_json
 from segline.config import claims, places, stages
@@ -17,7 +18,6 @@ from segline.data.tables import data_hash, read_folds, read_images, with_extra
 from segline.nets import checkpoint, compiled
 from segline.nets.fit import Fold, chosen_precision, fit
 from segline.results import reuse
-from segline.results.messages import say
 from segline.results.provenance import write_provenance
 from segline.samples import streams
 from segline.samples.fold import samplers

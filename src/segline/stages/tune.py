@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from segline import tasks
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import write_json
 from segline.config import claims
 from segline.config.places import RunFiles, maker
 from segline.config.stages import TuneStage
 from segline.objects import out_of_fold, thresholds
-from segline.results.messages import say
 
 
 @claims.makes(lambda run: run.thresholds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from segline.base.checksums import check_sums
+from segline.base.console import say
 from segline.base.errors import UserError
 from segline.base.files import write_text
 from segline.config import claims, stages
@@ -12,7 +13,6 @@ from segline.config.places import RunFiles, ShippedFiles, maker
 from segline.config.stages import TrainedStage, TrainStage
 from segline.data import identity
 from segline.nets import model_file, weights_file
-from segline.results.messages import say
 
 
 @claims.makes(lambda run, fold, shipped: run.fold(fold).model)

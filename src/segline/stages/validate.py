@@ -6,12 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from segline.config import stages
-from segline.config.places import DataFiles, RunFiles
+from segline.base.console import say
+from segline.config.places import RunFiles
 from segline.config.tables import Data
-from segline.data.tables import described, read_shapes
+from segline.data.tables import described, read_shapes, settings_of
 from segline.results.cost import needed
-from segline.results.messages import say
 from segline.submission import classes, dialect, instances, kinds
 
 Checker = Callable[[Path, Path, instances.Shapes | None], str]
@@ -50,7 +49,5 @@ def _checker(sample: Path, images: Path | None, run: RunFiles | None) -> Checker
 
 def _settings(images: Path | None, run: RunFiles | None) -> Data | None:
     """Those that the images were read by, else the run's."""
-    path = DataFiles(images.parent).settings if images else None
-    if path and path.exists():
-        return stages.read(path, Data)
-    return run.settings(Data) if run else None
+    found = settings_of(images) if images else None
+    return run.settings(Data) if run and not found else found

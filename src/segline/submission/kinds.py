@@ -40,20 +40,36 @@ def table(found: Iterable[tuple[str, np.ndarray, np.ndarray]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def read(path: Path) -> dict[str, Objects]:
-    """The objects of each image in the file's order; UserError for a ClassId that is no number from 1."""
+Row = tuple[str, int, str]  # image, ClassId, RLE
+
+
+def _rows(path: Path) -> list[Row]:
+    """The rows in the file's order; UserError for a ClassId that is no number from 1."""
     rows = read_csv(path, COLUMNS, dtype=str)
-    found: dict[str, Objects] = {}
+    found = []
     for image_id, number, code in zip(*(rows[name] for name in COLUMNS), strict=True):
         if not number.isdecimal() or int(number) < 1:
             raise UserError(
                 f"{path}: image {image_id}: ClassId must be a whole number from 1, found {number!r}"
             )
+        found.append((image_id, int(number), code))
+    return found
+
+
+def _objects(rows: Iterable[Row]) -> dict[str, Objects]:
+    """The objects of each image, in the order of the rows."""
+    found: dict[str, Objects] = {}
+    for image_id, number, code in rows:
         codes, kinds = found.setdefault(image_id, ([], []))
         if code.strip() and code.strip() != NOTHING:
             codes.append(code)
-            kinds.append(int(number))
+            kinds.append(number)
     return found
+
+
+def read(path: Path) -> dict[str, Objects]:
+    """The objects of each image in the file's order; UserError for a ClassId that is no number from 1."""
+    return _objects(_rows(path))
 
 
 def is_of_objects(solution: Path) -> bool:
@@ -82,23 +98,17 @@ def checked(
 
     Objects may not overlap, whatever their classes. `n_classes` are those of the set, where known.
     """
-    found = read(path)
+    rows = _rows(path)
     if n_classes:
-        _check_classes(path, n_classes)
+        _check_classes(rows, path, n_classes)
     said = instances.checked(path, sample, shapes)
-    n_found = len({kind for _, kinds in found.values() for kind in kinds})
+    n_found = len({kind for _, kinds in _objects(rows).values() for kind in kinds})
     return f"{said} of {n_found} class{'' if n_found == 1 else 'es'}"
 
 
-def _numbers(path: Path) -> list[tuple[str, int]]:
-    """Image and ClassId of every row, also of those without an object."""
-    rows = read_csv(path, COLUMNS, dtype=str)
-    return [(i, int(number)) for i, number in zip(rows["ImageId"], rows["ClassId"], strict=True)]
-
-
-def _check_classes(path: Path, n_classes: int) -> None:
-    """Refuse a ClassId beyond the set's."""
-    for image_id, number in _numbers(path):
+def _check_classes(rows: Iterable[Row], path: Path, n_classes: int) -> None:
+    """Refuse a ClassId beyond the set's, also in a row without an object."""
+    for image_id, number, _ in rows:
         if number > n_classes:
             raise UserError(
                 f"{path}: image {image_id}: ClassId {number} is none of the set's, 1 to {n_classes}; "
@@ -114,9 +124,10 @@ def score(path: Path, solution: Path, n_classes: int | None = None) -> dict[str,
     UserError as for `instances.score`, and for a class beyond.
     """
     truth, ignored = instances.read_solution(solution)
-    mine = {name: objects for name, objects in read(path).items() if name not in ignored}
-    theirs = read(solution)
-    _check_classes(path, n_classes or max(2, *(number for _, number in _numbers(solution))))
+    rows, true_rows = _rows(path), _rows(solution)
+    _check_classes(rows, path, n_classes or max(2, *(number for _, number, _ in true_rows)))
+    mine = {name: each for name, each in _objects(rows).items() if name not in ignored}
+    theirs = _objects(true_rows)
     instances.check_ids(mine, truth, path)
     known = {kind for image_id in truth for kind in theirs[image_id][1]}
     groups = tuple((kind,) for kind in sorted(known | {k for _, ks in mine.values() for k in ks}))

@@ -27,19 +27,11 @@ def look(folder: Folder) -> Guess | None:
     test, sample = samples.of_test(folder, pairing.images)
     test = None if test and test.is_validation else test
     guess.test = test.names if test else ()
-    if guess.task == "semantic" and _is_plain(folder, pairing, test, sample):
+    if _is_plain(folder, pairing, test, sample):
         guess.layout = f"folders {pairing.images.folder}/ and {pairing.masks.folder}/"
+        as_source(guess)
         guess.data = [Line("source", "folders", "images and masks in pairs"), *guess.data]
         guess.data += folds(guess, folder)
-    elif guess.task == "instances" and _is_plain(folder, pairing, test, sample):
-        guess.layout = f"folders {pairing.images.folder}/ and {pairing.masks.folder}/"
-        (rows,) = guess.dialect
-        guess.data = [
-            Line("source", "folders", "images and masks in pairs"),
-            Line("label_masks", True, rows.why),
-            *folds(guess, folder),
-        ]
-        guess.dialect = []
     else:
         guess.layout = f"images {pairing.image_pattern}, masks {pairing.mask_pattern}"
         _describe(guess, pairing, test, sample)
@@ -63,6 +55,12 @@ def of_objects(seen: masks.Seen) -> Guess:
     guess.dialect = [Line("rows", "object", why)]
     guess.tell("objects", f"{sum(seen.per_image)} in {seen.n_read} masks; {why}")
     return guess
+
+
+def as_source(guess: Guess) -> None:
+    """Say of numbered objects what the source does that reads them, in place of a dialect."""
+    guess.data += [Line("label_masks", True, line.why) for line in guess.dialect]
+    guess.dialect = []
 
 
 def of_classes(folder: Folder, seen: masks.Seen) -> Guess:

@@ -15,7 +15,7 @@ from segline.config.write import Line
 from segline.data.layouts import files
 from segline.data.layouts.place import Place
 from segline.data.look.folder import spread
-from segline.data.look.pictures import LARGEST
+from segline.data.look.pictures import specimens
 from segline.data.stacks import Choice
 from segline.masks.colours import is_grey
 from segline.masks.stored_masks import HARD, SOFT_SHARE
@@ -81,10 +81,7 @@ def _by_size(item: tuple[Value, int]) -> tuple:
 def look(place: Place, names: Sequence[str]) -> Seen:
     """Count the values of a sample of mask files; what cannot be read is told in `refused`."""
     seen = Seen(len(names))
-    for name in spread(names, MASKS):
-        if place.size(name) > LARGEST:
-            seen.refused.append(f"{name}: {place.size(name) / 1e9:.1f} GB, not read for a look")
-            continue
+    for name in specimens(place, names, MASKS, seen.refused):
         try:
             with place.file(name) as path:
                 mask = files.read_mask(path, Choice())

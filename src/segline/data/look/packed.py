@@ -11,7 +11,7 @@ from segline.base.errors import UserError
 from segline.config.write import Line
 from segline.data.layouts import npz as layout
 from segline.data.look import masks
-from segline.data.look.filed import of_classes, of_objects
+from segline.data.look.filed import as_source, of_classes, of_objects
 from segline.data.look.folder import Family, Folder, spread, stem
 from segline.data.look.guess import Guess
 
@@ -93,8 +93,7 @@ def _of_archive(folder: Folder, seen: masks.Seen) -> Guess:
     if not seen.of_objects:
         return of_classes(folder, seen)
     guess = of_objects(seen)
-    guess.data = [Line("label_masks", True, line.why) for line in guess.dialect]
-    guess.dialect = []
+    as_source(guess)
     return guess
 
 
@@ -102,8 +101,10 @@ def _arrays(folder: Folder, name: str) -> tuple[str, np.ndarray | None]:
     """The shape of the images, and the masks, of an archive; None if it has none."""
     try:
         with folder.place.file(name) as path, np.load(path, allow_pickle=False) as found:
-            images = next((found[n] for n in ("arr_0", "images") if n in found.files), None)
-            masks = next((found[n] for n in ("arr_1", "masks") if n in found.files), None)
+            images, masks = (
+                next((found[name] for name in layout.NAMES[what] if name in found.files), None)
+                for what in ("images", "masks")
+            )
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise UserError(f"{folder.raw / name}: not a readable .npz ({error})") from None
     if images is None or masks is None or masks.shape[:3] != images.shape[:3]:

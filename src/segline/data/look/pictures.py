@@ -91,14 +91,20 @@ def _told(error: Exception, place: Place, name: str) -> str:
     return name + said.removeprefix(where) if said.startswith(where) else f"{name}: {said}"
 
 
-def contents(
-    place: Place, names: Sequence[str], n: int, refused: list[str]
-) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of a spread sample; too large files are noted in `refused`."""
+def specimens(place: Place, names: Sequence[str], n: int, refused: list[str]) -> Iterator[str]:
+    """A spread sample of the names; files that are too large are noted in `refused`."""
     for name in spread(names, n):
         if place.size(name) > LARGEST:
             refused.append(f"{name}: {place.size(name) / 1e9:.1f} GB, not read for a look")
-            continue
+        else:
+            yield name
+
+
+def contents(
+    place: Place, names: Sequence[str], n: int, refused: list[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of `specimens`."""
+    for name in specimens(place, names, n, refused):
         try:
             with place.file(name) as path:
                 data = path.read_bytes()

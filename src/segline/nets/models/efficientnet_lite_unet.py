@@ -8,7 +8,6 @@ import keras
 from keras import layers
 
 from segline.nets.models import efficientnet_lite, parts
-from segline.nets.models.unet import FINE_WIDTH
 
 HALVINGS = 5  # of the encoder
 
@@ -43,14 +42,9 @@ def efficientnet_lite_unet(
     if dropout:
         x = layers.Dropout(dropout)(x)
     widths = parts.widths(width, depth=len(skips) - 1, most=max_width)
-    for skip, filters in zip(reversed(skips), reversed(widths), strict=True):
-        x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
-        x = layers.Concatenate()([x, skip])
-        x = parts.convolutions(filters)(x)
+    x = parts.decoded(x, skips, widths)
     if stem == 2:
-        x = layers.Conv2DTranspose(FINE_WIDTH, 2, strides=2)(x)
-        x = layers.Concatenate()([x, image])
-        x = parts.convolutions(FINE_WIDTH, repeats=1)(x)
+        x = parts.at_full_size(x, image, stem=stem)
     model = keras.Model(image, parts.logits(x, outputs), name=f"{encoder}_unet")
     if weights:
         efficientnet_lite.load(model, weights / f"{encoder}.h5")

@@ -47,10 +47,7 @@ def efficientnet_unet(
     if dropout:
         x = layers.Dropout(dropout)(x)
     widths = parts.widths(width, depth=depth - 1, most=max_width)
-    for skip, filters in zip(reversed(skips), reversed(widths), strict=True):
-        x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
-        x = layers.Concatenate()([x, skip])
-        x = parts.convolutions(filters)(x)
+    x = parts.decoded(x, skips, widths)
     return keras.Model(image, parts.logits(x, outputs), name="efficientnet_unet")
 
 

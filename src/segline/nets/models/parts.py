@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import layers
 
+FINE_WIDTH = 12  # filters at full size behind a strided stem
 Block = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 
@@ -39,6 +40,27 @@ def convolutions(filters: int, repeats: int = 2) -> Block:
         return x
 
     return apply
+
+
+def decoded(
+    x: keras.KerasTensor, skips: Sequence[keras.KerasTensor], widths: Sequence[int]
+) -> keras.KerasTensor:
+    """Features of the coarsest level brought up level by level, each joined by its skip.
+
+    `skips` and their `widths` are given from the finest on.
+    """
+    for skip, filters in zip(reversed(skips), reversed(widths), strict=True):
+        x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
+        x = layers.Concatenate()([x, skip])
+        x = convolutions(filters)(x)
+    return x
+
+
+def at_full_size(x: keras.KerasTensor, image: keras.KerasTensor, *, stem: int) -> keras.KerasTensor:
+    """Features at 1 / `stem` of the size at all of it, where one convolution sees the image again."""
+    x = layers.Conv2DTranspose(FINE_WIDTH, stem, strides=stem)(x)
+    x = layers.Concatenate()([x, image])
+    return convolutions(FINE_WIDTH, repeats=1)(x)
 
 
 def logits(x: keras.KerasTensor, outputs: dict[str, int]) -> dict[str, keras.KerasTensor]:

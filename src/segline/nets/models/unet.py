@@ -7,8 +7,6 @@ from keras import layers
 
 from segline.nets.models import parts
 
-FINE_WIDTH = 12  # filters at full size behind a strided stem
-
 
 def unet(
     *,
@@ -40,14 +38,7 @@ def unet(
     if dropout:
         x = layers.Dropout(dropout)(x)
 
-    for filters, skip in zip(reversed(widths[:-1]), reversed(skips), strict=True):
-        x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
-        x = layers.Concatenate()([x, skip])
-        x = parts.convolutions(filters)(x)
-
+    x = parts.decoded(x, skips, widths[:-1])
     if stem > 1:
-        x = layers.Conv2DTranspose(FINE_WIDTH, stem, strides=stem)(x)
-        x = layers.Concatenate()([x, image])
-        x = parts.convolutions(FINE_WIDTH, repeats=1)(x)
-
+        x = parts.at_full_size(x, image, stem=stem)
     return keras.Model(image, parts.logits(x, outputs), name="unet")
